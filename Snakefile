@@ -1,0 +1,31 @@
+# Trains networks from many initializations on the same tasks with the same random draws, and draws every figure from that.
+#   snakemake --cores N --resources gpu=1            everything in config.yaml
+#   snakemake figure3 --cores N --resources gpu=1    one figure and what it needs
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"results/{config['run']}",
+
+
+include: "rules/data.smk"
+include: "rules/sources.smk"
+include: "rules/banks.smk"
+include: "rules/train.smk"
+include: "rules/figures.smk"
+include: "rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        figure_files(),
+        "<results>/tables/final.csv",

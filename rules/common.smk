@@ -1,0 +1,60 @@
+# Checks the config before anything else and offers the helpers that rules share; their logic lives in the package.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+
+from informed_init import workflow as flow
+from informed_init.checks import check_config
+from informed_init.code_inputs import code
+from informed_init.errors import InputError
+
+try:
+    check_config(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+GPUS = flow.gpus_per_job(config["device"])
+
+
+wildcard_constraints:
+    dataset="[a-z0-9]+",
+    split="train|test",
+    block=r"\d{3}-\d{3}",
+    replica=r"\d+",
+    protocol="published|controlled",
+    recipe=r"[\w-]+",
+    arm=r"[\w-]+",
+    bank=r"[\w-]+",
+    figure=r"[\w-]+?",
+    architecture=r"[\w-]+",
+
+
+def split_files(dataset):
+    """The two tensor files of a data set, as named inputs."""
+    return {split: f"<results>/data/{dataset}/{split}.safetensors" for split in ("train", "test")}
+
+
+def curve_files(cells):
+    """The curve files of (protocol, recipe, arm) cells, all replicas."""
+    return [
+        f"<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv"
+        for protocol, recipe, arm in cells
+        for block in flow.replica_blocks(config)
+    ]
+
+
+def source_files(architecture):
+    """The files of all trained sources of an architecture."""
+    return [f"<results>/sources/{architecture}/{block}.safetensors" for block in flow.source_blocks(config)]
+
+
+def figure_files(figure=None):
+    """Pictures of one figure under each of its protocols, or of all figures that the run's families suffice for."""
+    if figure is None:
+        drawn = flow.drawn_figures(config)
+    else:
+        drawn = [(figure, protocol) for protocol in flow.figure_protocols(config, figure)]
+    return [f"<results>/figures/{name}-{protocol}.{kind}" for name, protocol in drawn for kind in ("png", "svg")]

@@ -1,0 +1,24 @@
+# Tables over everything that the run's families trained.
+rule final_table:
+    message:
+        "Writing the table of final accuracies"
+    input:
+        curves=curve_files(flow.cells(config)),
+        code=code("write_final_table.py"),
+    output:
+        csv="<results>/tables/final.csv",
+        markdown="<results>/tables/final.md",
+        curves="<results>/tables/curves.csv",
+    log:
+        "<results>/logs/final_table.log",
+    params:
+        published=flow.ordered(config["published"]),
+        arms=list(config["arms"]),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/write_final_table.py"

@@ -1,0 +1,47 @@
+"""Architectures by name: one file each in this folder, a builder decorated with ``@architecture("name")``."""
+
+import importlib
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ..declarations import architectures
+from ..errors import InputError
+
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+
+
+def architecture(name: str):
+    """Register ``build(num_classes, **settings) -> nn.Module`` under ``name`` (decorator)."""
+
+    def register(build):
+        _BUILDERS[name] = build
+        return build
+
+    return register
+
+
+def names() -> list[str]:
+    """All architecture names, sorted."""
+    return sorted(architectures() | _BUILDERS)
+
+
+def build(name: str, num_classes: int, seed: int | None = None, **settings) -> nn.Module:
+    """Build an architecture; with ``seed``, its default initialization is drawn from that seed alone.
+
+    torch's layer constructors draw from the global generator; it is forked here, so the caller's state is untouched.
+
+    Raises:
+        InputError: no architecture has that name.
+    """
+    known = architectures()
+    if name in known and name not in _BUILDERS:
+        importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
+    if name not in _BUILDERS:
+        raise InputError(f"unknown architecture {name!r}; known: {', '.join(names())}")
+    if seed is None:
+        return _BUILDERS[name](num_classes=num_classes, **settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _BUILDERS[name](num_classes=num_classes, **settings)

@@ -1,0 +1,136 @@
+"""Checks of a config before any job starts: one line that names the key and the nearest valid one. No torch here."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from . import workflow
+from .declarations import architectures, initializers
+from .errors import InputError
+from .tasks import catalog
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
+
+
+def _hint(name: object, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def _where(path: Iterable) -> str:
+    return ".".join(map(str, path)) or "config"
+
+
+def _schema_line(error: ValidationError) -> str:
+    """One line for one violation of the schema."""
+    where = _where(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        return f"{where}: unknown key {unknown!r}; {_hint(unknown, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where}: the key {missing!r} is missing"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        wanted = error.validator_value
+        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"{where}: must be of type {wanted}, got {error.instance!r}"
+    message = error.message if len(error.message) < 200 else error.message[:200] + " ..."
+    return f"{where}: {message}"
+
+
+def _known(name: str, known: Iterable[str], where: str, what: str) -> None:
+    known = list(known)
+    if name not in known:
+        raise InputError(f"{where}: {what} {name!r} does not exist; {_hint(name, known)}")
+
+
+def check_config(config: Mapping) -> None:
+    """Raise :class:`InputError` with one line for the first thing in ``config`` that cannot work."""
+    validator = Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    errors = list(validator.iter_errors(config))
+    if errors:
+        # an unknown key is usually the cause of what else is wrong, so it is named first
+        unknown = [error for error in errors if error.validator == "additionalProperties"]
+        raise InputError(_schema_line((unknown or [best_match(errors)])[0]))
+    _known(config["dataset"], catalog.names(), "dataset", "data set")
+    _known(config["architecture"], architectures(), "architecture", "architecture")
+    _known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
+    for name, recipe in config["recipes"].items():
+        _check_recipe(name, recipe)
+    for arm, section in config["arms"].items():
+        _check_arm(arm, section, config)
+    for name, family in config["families"].items():
+        _known(family.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"families.{name}.recipe", "recipe")
+        for arm in family["arms"]:
+            _known(arm, config["arms"], f"families.{name}.arms", "arm")
+    for name, figure in config["figures"].items():
+        _known(figure.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"figures.{name}.recipe", "recipe")
+        for arm in figure["arms"]:
+            _known(arm, config["arms"], f"figures.{name}.arms", "arm")
+        if "baseline" in figure:
+            _known(figure["baseline"], workflow.figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure")
+    for arm in config.get("published", {}):
+        _known(arm, [*config["arms"], *_published_elsewhere()], "published", "arm")
+    _check_tasks(config)
+
+
+def _published_elsewhere() -> list[str]:
+    """Arms of the paper with a published curve that a config may leave out."""
+    tiny = [f"tiny-{name}" for name in ("random", "pretrained", "clustered")]
+    return [*tiny, "custom-random", *(f"custom-aligned-{layers}" for layers in (1, 2, 4))]
+
+
+def _check_recipe(name: str, recipe: Mapping) -> None:
+    starts = [epoch for epoch, _ in recipe["learning_rate"]]
+    if starts[0] != 1 or starts != sorted(set(starts)):
+        raise InputError(f"recipes.{name}.learning_rate: epochs must start at 1 and increase, got {starts}")
+
+
+def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
+    where, known = f"arms.{arm}", initializers()
+    _known(section["initializer"], known, f"{where}.initializer", "initializer")
+    _known(workflow.arm_setting(config, arm, "architecture"), architectures(), f"{where}.architecture", "architecture")
+    _known(workflow.arm_setting(config, arm, "dataset"), catalog.names(), f"{where}.dataset", "data set")
+    parameters = known[section["initializer"]].parameters
+    settings = [parameter for parameter in parameters if parameter not in ("bank", "source")]
+    for key in [key for key in section if key not in workflow.ARM_KEYS] + list(section.get("published", {})):
+        if key not in settings:
+            valid = settings + list(workflow.ARM_KEYS)
+            raise InputError(f"{where}: initializer {section['initializer']!r} has no setting {key!r}; {_hint(key, valid)}")
+    if ("bank" in parameters) != ("bank" in section):
+        verb = "needs" if "bank" in parameters else "takes no"
+        raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} a bank")
+    if "bank" in section:
+        bank = section["bank"]
+        if (bank["method"] in CLUSTERING) != ("k" in bank):
+            verb = "needs" if bank["method"] in CLUSTERING else "takes no"
+            raise InputError(f"{where}.bank: method {bank['method']!r} {verb} number of clusters k")
+        if bank["method"] == "gaussian" and bank.get("taps") == "live":
+            raise InputError(f"{where}.bank.taps: a gaussian bank speaks about whole filters; leave out taps: live")
+
+
+def _check_tasks(config: Mapping) -> None:
+    clustering = set(config["sources"]["superclasses"])
+    for a, b in config["tasks"]:
+        if a == b:
+            raise InputError(f"tasks: [{a}, {b}] names one superclass twice")
+        shared = clustering & {a, b}
+        if shared:
+            raise InputError(f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; sources must not see it")
+    available = len(workflow.source_tasks(config))
+    if config["sources"]["count"] > available:
+        raise InputError(f"sources.count: {config['sources']['count']} sources, but the superclasses have only {available} pairs")
+    used = {arm for _, _, arm in workflow.cells(config)}
+    for arm in used:
+        bank = workflow.bank_spec(config, arm)
+        if bank is not None and bank["models"] > available:
+            raise InputError(f"arms.{arm}.bank.models: {bank['models']} models, but there are only {available} sources")

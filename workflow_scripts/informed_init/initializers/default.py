@@ -1,0 +1,11 @@
+"""The network's own default initialization: the baseline of every comparison."""
+
+import torch
+from torch import nn
+
+from .registry import initializer
+
+
+@initializer("default")
+def default_(model: nn.Module, *, generator: torch.Generator) -> None:
+    """Leave the model as its constructor made it (for torchvision's ResNet-18: He et al. 2015, fan_out)."""

@@ -1,0 +1,52 @@
+"""Gabor filters in the first layers of a network."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..banks import bankable_layers
+from ..errors import InputError
+from .registry import initializer
+
+GRIDS = ("published", "centered")
+
+
+def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "centered") -> Tensor:
+    """``n`` random Gabor filters ``(n, size, size)``.
+
+    exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + phase) with (u, v) the pixel rotated by theta; sigma
+    U(1.5, 2.5), theta U(0, pi), wavelength U(2, 13), phase U(0, 2 pi), gamma U(0.9, 1.1), as published. The ``published`` grid
+    runs from floor(-size / 2) to floor(size / 2) and so is off center (3x3: -2, -0.5, 1); ``centered`` is symmetric with unit steps.
+    """
+    if grid not in GRIDS:
+        raise InputError(f"gabor: grid must be one of {', '.join(GRIDS)}, got {grid!r}")
+    half = (size - 1) / 2
+    ends = (-size // 2, size // 2) if grid == "published" else (-half, half)
+    axis = torch.linspace(*ends, size)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    low = torch.tensor([1.5, 0.0, 2.0, 0.0, 0.9])
+    high = torch.tensor([2.5, math.pi, 13.0, 2 * math.pi, 1.1])
+    draws = low + (high - low) * torch.rand(n, 5, generator=generator)
+    sigma, theta, wavelength, phase, gamma = (column[:, None, None] for column in draws.unbind(1))
+    u = x * theta.cos() + y * theta.sin()
+    v = -x * theta.sin() + y * theta.cos()
+    return torch.exp(-(u**2 + (gamma * v) ** 2) / (2 * sigma**2)) * torch.cos(2 * math.pi * u / wavelength + phase)
+
+
+@initializer("gabor")
+def gabor_(
+    model: nn.Module, *, generator: torch.Generator, layers: int = 1, grid: str = "centered", filter_seed: int | None = None
+) -> None:
+    """Fill the first ``layers`` convolutions with Gabor filters, one an output channel, the same for all its inputs.
+
+    ``filter_seed`` draws them from that seed instead of ``generator``: the published code restarts its seed at 0 for every model, so all
+    its replicas have the same filters.
+    """
+    if filter_seed is not None:
+        generator = torch.Generator().manual_seed(filter_seed)
+    for name, conv in bankable_layers(model)[:layers]:
+        if conv.kernel_size[0] != conv.kernel_size[1]:
+            raise InputError(f"gabor: layer {name!r} has a {conv.kernel_size} kernel; only square kernels are defined")
+        filters = gabor_filters(conv.out_channels, conv.kernel_size[0], generator, grid)
+        conv.weight.copy_(filters[:, None].expand_as(conv.weight))

@@ -1,0 +1,306 @@
+"""Net2DeeperNet: layers inserted so that the network computes what it computed before.
+
+After a convolution or linear layer (and its batch norm) an identity layer of the same kernel size goes in, in
+the order of the
+paper: phi(N'(I phi(N(W x)))), where N' has the measured mean and variance as statistics and as shift and
+scale, so that it changes nothing in evaluation mode. This needs phi(phi(v)) = phi(v). Where no activation
+follows directly (before a residual sum, say) the inserted layer is linear. After a residual block a block of
+the same kind goes in whose branch ends in zeros.
+"""
+
+import copy
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, fx, nn
+
+from ...errors import InputError
+from .operations import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    DENSE,
+    IDEMPOTENT,
+    IDEMPOTENT_NAMES,
+    NORMS,
+    NOT_IDEMPOTENT,
+    NOT_IDEMPOTENT_NAMES,
+)
+from .statistics import as_batches, check_data, measure_identity_
+from .trace import graphs, is_dropout, symbolic_graph
+
+
+def deepen_(
+    model: nn.Module,
+    insert: Sequence[str],
+    example_input: Tensor,
+    data: Tensor | Iterable[Tensor] | None,
+    generator: torch.Generator,
+) -> None:
+    """Insert one layer or block, in place, after each name in ``insert`` (a name given twice gets two).
+
+    A name is a convolution, a linear layer or a residual block; a pattern with ``*`` stands for every
+    convolution it matches. Each becomes an ``nn.Sequential`` of what was there, called ``layer``, and what is
+    new. ``data``: training images, one batch or several, for the statistics of inserted batch norms; not
+    needed where the network has none.
+
+    Raises:
+        InputError: an unknown name, or a place where insertion is not the identity; the message names it.
+    """
+    sites = Counter(_expand(model, insert))
+    layers = {name: n for name, n in sites.items() if isinstance(model.get_submodule(name), DENSE)}
+    blocks = {name: n for name, n in sites.items() if name not in layers}
+    traced = graphs(model, example_input) if layers else []
+    plans = {name: _site(model, traced, name) for name in layers}  # all refusals come before the first change
+    if any(norm is not None for _, norm, _ in plans.values()):
+        check_data(data, next(name for name, (_, norm, _) in plans.items() if norm is not None))
+    new_blocks = {
+        name: [_empty_block(model, name, generator) for _ in range(n)] for name, n in blocks.items()
+    }
+    new_norms = []
+    for name, (last, norm, activation) in plans.items():
+        parts: list[tuple[str, nn.Module]] = []
+        for i in range(1, layers[name] + 1):
+            if activation is not None:
+                parts.append((f"activation{i}", copy.deepcopy(activation)))
+            parts.append((f"identity{i}", _identity_like(model.get_submodule(name))))
+            if norm is not None:
+                new_norms.append(_norm_like(norm))
+                parts.append((f"norm{i}", new_norms[-1]))
+        _wrap_(model, last, parts)
+    for name in sorted(
+        new_blocks, key=lambda n: n.count("."), reverse=True
+    ):  # a block inside another one first
+        added = new_blocks[name]
+        _wrap_(model, name, [(f"block{i}", block) for i, block in enumerate(added, 1)])
+    if new_norms:
+        measure_identity_(model, new_norms, as_batches(data))
+
+
+def fill_new_(target: nn.Module, names: Sequence[str], data: Tensor | Iterable[Tensor] | None) -> None:
+    """Make the layers of ``target`` that the teacher lacks the identity, in place.
+
+    Residual blocks get a branch that ends in zeros and keep their other weights; convolutions and linear
+    layers become the identity, batch norms get measured statistics. Whether the place allows it is left to a
+    comparison with the teacher.
+    """
+    norms, pending = [], list(names)
+    while pending:
+        name = pending.pop(0)
+        module = target.get_submodule(name)
+        if isinstance(module, DENSE):
+            _identity_(name, module)
+        elif isinstance(module, BATCH_NORMS):
+            norms.append((name, module))
+        elif isinstance(module, nn.Sequential):
+            pending += [f"{name}.{child}" for child, _ in module.named_children()]
+        elif any(True for _ in module.parameters()):
+            _zero_branch_(name, module)
+    if norms:
+        check_data(data, norms[0][0])
+        measure_identity_(target, [module for _, module in norms], as_batches(data))
+
+
+def _expand(model: nn.Module, insert: Sequence[str]) -> list[str]:
+    modules = dict(model.named_modules())
+    names = []
+    for name in insert:
+        if "*" in name:
+            matches = [n for n, m in modules.items() if isinstance(m, CONVOLUTIONS) and fnmatchcase(n, name)]
+            if not matches:
+                raise InputError(f"insert: no convolution matches {name!r}")
+            names += matches
+        elif not name or name not in modules:
+            raise InputError(f"insert: the network has no layer {name!r}; named_modules() lists them")
+        else:
+            names.append(name)
+    return names
+
+
+# Plain layers -------------------------------------------------------------------------------------
+
+
+def _site(
+    model: nn.Module, traced: Sequence[fx.GraphModule], name: str
+) -> tuple[str, nn.Module | None, nn.Module | None]:
+    """Where to insert for layer ``name``: (the module to insert after, its batch norm, the activation to repeat)."""
+    layer = model.get_submodule(name)
+    if isinstance(layer, CONVOLUTIONS) and any(k % 2 == 0 for k in layer.kernel_size):
+        raise InputError(
+            f"cannot deepen at {name!r}: an even kernel {tuple(layer.kernel_size)} has no center tap"
+        )
+    found = []
+    for graph in traced:
+        calls = [n for n in graph.graph.nodes if n.op == "call_module" and n.target == name]
+        if len(calls) > 1:
+            raise InputError(
+                f"cannot deepen at {name!r}: it is called {len(calls)} times in one forward pass"
+            )
+        found += [_tail(model, graph, calls[0])] if calls else []
+    if not found:
+        raise InputError(f"cannot deepen at {name!r}: the forward pass does not call it")
+    if len({(last, type(activation)) for last, activation in found}) > 1:
+        raise InputError(
+            f"cannot deepen at {name!r}: different layers follow it in training and in evaluation"
+        )
+    last, activation = found[0]
+    norm = model.get_submodule(last)
+    return last, norm if isinstance(norm, BATCH_NORMS) else None, activation
+
+
+def _tail(model: nn.Module, graph: fx.GraphModule, node: fx.Node) -> tuple[str, nn.Module | None]:
+    """The normalization after ``node`` if there is one, and the activation after that."""
+    name = last = str(node.target)
+    users = list(node.users)
+    if len(users) == 1 and users[0].op == "call_module":
+        follower = str(users[0].target)
+        calls = sum(n.op == "call_module" and n.target == follower for n in graph.graph.nodes)
+        if isinstance(model.get_submodule(follower), NORMS) and calls == 1:
+            last, users = follower, list(users[0].users)
+    repeated: nn.Module | None = None
+    for user in users:
+        label, activation = _activation(model, user)
+        if label is not None:
+            raise InputError(
+                f"cannot deepen at {name!r}: {label} follows, and applying it twice is not applying it once"
+            )
+        if len(users) == 1:
+            repeated = activation
+    return last, repeated
+
+
+def _activation(model: nn.Module, node: fx.Node) -> tuple[str | None, nn.Module | None]:
+    """(name of an activation that cannot be repeated, None), or (None, one that can be or None if it is no activation)."""
+    if node.op == "call_module":
+        module = model.get_submodule(str(node.target))
+        if isinstance(module, NOT_IDEMPOTENT):
+            return type(module).__name__, None
+        if isinstance(module, IDEMPOTENT):
+            fresh = copy.deepcopy(module)
+            if hasattr(fresh, "inplace"):
+                fresh.inplace = False
+            return None, fresh
+        return None, None
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    name = name.rstrip("_")
+    if name in NOT_IDEMPOTENT_NAMES:
+        return name, None
+    return None, IDEMPOTENT_NAMES[name]() if name in IDEMPOTENT_NAMES else None
+
+
+def _identity_like(layer: nn.Module) -> nn.Module:
+    """A stride-1 layer with the kernel, groups and bias of ``layer`` that returns what ``layer`` puts out."""
+    weight = layer.weight
+    options = {"bias": layer.bias is not None, "device": weight.device, "dtype": weight.dtype}
+    with torch.random.fork_rng(
+        [weight.device] if weight.is_cuda else []
+    ):  # constructors draw from the global generator
+        if isinstance(layer, nn.Linear):
+            identity = nn.Linear(layer.out_features, layer.out_features, **options)
+        else:
+            kind = next(kind for kind in CONVOLUTIONS if isinstance(layer, kind))
+            padding = tuple(k // 2 for k in layer.kernel_size)
+            c = layer.out_channels
+            identity = kind(c, c, layer.kernel_size, padding=padding, groups=layer.groups, **options)
+    _identity_("", identity)
+    return identity.train(layer.training)
+
+
+def _identity_(name: str, layer: nn.Module) -> None:
+    """Dirac kernel or identity matrix, bias zero."""
+    if layer.weight.shape[0] != layer.weight.shape[1] * getattr(layer, "groups", 1):
+        raise InputError(
+            f"layer {name!r} is new and changes the number of channels, so it cannot start as the identity"
+        )
+    if isinstance(layer, nn.Linear):
+        nn.init.eye_(layer.weight)
+    elif any(s != 1 for s in layer.stride) or any(k % 2 == 0 for k in layer.kernel_size):
+        raise InputError(f"layer {name!r} is new; only stride 1 and an odd kernel can start as the identity")
+    else:
+        nn.init.dirac_(layer.weight, layer.groups)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def _norm_like(norm: nn.Module) -> nn.Module:
+    """A fresh batch norm with the settings of ``norm``; affine, as its scale must undo the normalization."""
+    fresh = type(norm)(
+        norm.num_features,
+        norm.eps,
+        norm.momentum,
+        device=next(iter(norm.state_dict().values())).device if norm.state_dict() else None,
+    )
+    if norm.weight is not None:
+        fresh = fresh.to(norm.weight.dtype)
+    return fresh.train(norm.training)
+
+
+def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> None:
+    parent, _, child = name.rpartition(".")
+    layer = model.get_submodule(name)
+    wrapped = nn.Sequential(OrderedDict([("layer", layer), *parts]))
+    wrapped.training = layer.training
+    setattr(model.get_submodule(parent), child, wrapped)
+
+
+# Residual blocks ----------------------------------------------------------------------------------
+
+
+def _empty_block(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
+    """A new block like ``name``: weights drawn afresh (He et al. 2015), except that its branch ends in zeros."""
+    block = copy.deepcopy(model.get_submodule(name))
+    for child_name, module in block.named_modules():
+        if isinstance(module, DENSE):
+            fan_in = module.weight[0].numel()
+            draws = torch.randn(module.weight.shape, generator=generator, device=generator.device)
+            with torch.no_grad():
+                module.weight.copy_(draws * (2 / fan_in) ** 0.5)
+                if module.bias is not None:
+                    module.bias.zero_()
+        elif isinstance(module, NORMS):
+            module.reset_parameters()
+        elif module._parameters and any(p is not None for p in module._parameters.values()):
+            raise InputError(
+                f"cannot deepen at {name!r}: its {child_name!r} ({type(module).__name__}) cannot be drawn afresh"
+            )
+    _zero_branch_(name, block)
+    return block
+
+
+def _zero_branch_(name: str, block: nn.Module) -> None:
+    """Set the last layer of a residual block's branch to zero, in place, so that the block returns its input.
+
+    The block's final activation, if any, must leave its own outputs unchanged: what enters has passed it
+    before.
+    """
+    graph = symbolic_graph(block).graph
+    refuse = f"cannot deepen at {name!r}: "
+    source = next(n for n in graph.nodes if n.op == "placeholder")
+    node = next(n for n in graph.nodes if n.op == "output").args[0]
+    if not isinstance(node, fx.Node):
+        raise InputError(refuse + "it is not a convolution, a linear layer or a residual block")
+    label, activation = _activation(block, node) if node.op != "placeholder" else (None, None)
+    if label is not None:
+        raise InputError(refuse + f"it ends in {label}, and applying it twice is not applying it once")
+    if activation is not None:
+        node = node.all_input_nodes[0]
+    operands = node.all_input_nodes
+    adds = getattr(node.target, "__name__", str(node.target)).rstrip("_") in ("add", "iadd")
+    if not adds or len(operands) != 2 or source not in operands:
+        raise InputError(
+            refuse
+            + "it is not a convolution, a linear layer or a residual block that adds its unchanged input"
+        )
+    end = next(n for n in operands if n is not source)
+    while end.op == "call_module" and is_dropout(block.get_submodule(str(end.target))):
+        end = end.all_input_nodes[0]
+    last = block.get_submodule(str(end.target)) if end.op == "call_module" else None
+    calls = sum(n.op == "call_module" and n.target == end.target for n in graph.nodes)
+    if not isinstance(last, (*DENSE, *NORMS)) or last.weight is None or calls > 1:
+        raise InputError(
+            refuse + "its branch does not end in a normalization, convolution or linear layer of its own"
+        )
+    nn.init.zeros_(last.weight)
+    if last.bias is not None:
+        nn.init.zeros_(last.bias)

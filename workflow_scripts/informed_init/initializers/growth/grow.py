@@ -1,0 +1,275 @@
+"""The entry point: from a teacher to a wider or deeper student that computes the same function."""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputError
+from .axes import Axis
+from .deeper import deepen_, fill_new_
+from .mapping import draw
+from .operations import DENSE
+from .rules import Coupling, Layer, couple
+from .statistics import outputs
+from .wider import PADS, add_noise_, widened, write_
+
+NOISES = ("none", "absolute", "relative")
+
+
+@dataclass(frozen=True)
+class GrowthSpec:
+    """What to grow, where no target network is given.
+
+    ``widths``: a layer's name -> its new number of output channels; layers whose channels are coupled to it
+    follow.
+    ``factor``: for all other coupling groups, new = round(factor x old), up to the next multiple that grouped
+    layers need.
+    ``insert``: layers or residual blocks after which to insert one of the same kind; see
+    :func:`deeper.deepen_`.
+    """
+
+    widths: Mapping[str, int] = field(default_factory=dict)
+    factor: float = 1.0
+    insert: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class CouplingGroup:
+    """Layers whose outputs share one list of ``channels``; ``fixed`` says why it cannot be widened, if so."""
+
+    layers: tuple[str, ...]
+    channels: int
+    fixed: str | None
+
+
+def grow(
+    teacher: nn.Module,
+    target: nn.Module | GrowthSpec | Mapping,
+    *,
+    example_input: Tensor,
+    generator: torch.Generator,
+    noise: str = "none",
+    sigma: float = 0.01,
+    random_pad: str | None = None,
+    data: Tensor | Iterable[Tensor] | None = None,
+) -> nn.Module:
+    """A student that computes what ``teacher`` does: Net2WiderNet, Net2DeeperNet or both (Chen et al. 2016).
+
+    Widening is exact in evaluation and in training mode (dropout aside), inserted residual blocks are exact
+    in both, inserted layers with batch norm in evaluation mode. The student is compared with the teacher on
+    ``example_input`` before noise is added. Without noise (or dropout) copied channels receive the same
+    gradient forever and never learn to differ.
+
+    Args:
+        teacher: the trained network; not changed.
+        target: a network of the same code with wider layers, or with more of them (new layers and residual
+            blocks become the identity); not changed. Or a :class:`GrowthSpec`, or a mapping with its fields.
+        example_input: images ``(n, channels, h, w)`` on the teacher's device; they give the shapes and the
+            comparison.
+        generator: draws which channels are copied, the noise and the pads.
+        noise: ``none``, ``absolute`` (``sigma``) or ``relative`` (``sigma`` x the weight's standard
+            deviation), added to the copies' own weights.
+        sigma: the size of the noise.
+        random_pad: not Net2Net but its baseline: new channels get random numbers, ``he``, ``paper`` or
+            ``published``.
+        data: training images (a tensor, or batches), needed if batch norm is inserted.
+
+    Returns:
+        The student, on the teacher's device, in its precision and its training or evaluation mode.
+
+    Raises:
+        InputError: anything that cannot be preserved; the message names the layer and the reason.
+    """
+    if noise not in NOISES:
+        raise InputError(f"noise is {noise!r}; choose one of {', '.join(NOISES)}")
+    if not sigma >= 0:
+        raise InputError(f"sigma is {sigma!r}; the noise needs a standard deviation of 0 or more")
+    if random_pad is not None and random_pad not in PADS:
+        raise InputError(
+            f"random_pad is {random_pad!r}; choose one of {', '.join(PADS)}, or None for Net2Net"
+        )
+    coupling = couple(teacher, example_input)
+    student, widths, insert, new = _prepare(teacher, target, coupling)
+    mappings = {axis: draw(axis, width, generator) for axis, width in widths.items()}
+    tensors = {
+        name: widened(layer, mappings, random_pad, generator) for name, layer in coupling.layers.items()
+    }
+    if isinstance(target, nn.Module):
+        _check_shapes(teacher, student, tensors)
+    for name, layer in coupling.layers.items():
+        write_(student.get_submodule(name), tensors[name], layer.depthwise)
+    grown = {
+        name: student.get_submodule(name) for name in coupling.layers
+    }  # insertion may change their names
+    if insert:
+        deepen_(student, insert, example_input, data, generator)
+    if new:
+        fill_new_(student, new, data)
+    if random_pad is None:
+        _check_preserved(teacher, student, example_input, new)
+    if noise != "none":
+        for name, layer in coupling.layers.items():
+            add_noise_(grown[name], layer, mappings, noise, sigma, generator)
+    return student
+
+
+def net2wider(
+    teacher: nn.Module, widths: Mapping[str, int] | None = None, *, factor: float = 1.0, **options
+) -> nn.Module:
+    """:func:`grow` by width alone."""
+    return grow(teacher, GrowthSpec(widths=widths or {}, factor=factor), **options)
+
+
+def net2deeper(teacher: nn.Module, insert: Sequence[str], **options) -> nn.Module:
+    """:func:`grow` by depth alone."""
+    return grow(teacher, GrowthSpec(insert=insert), **options)
+
+
+def coupling_groups(model: nn.Module, example_input: Tensor) -> list[CouplingGroup]:
+    """Which layers of ``model`` must be widened together, in the order of the computation."""
+    groups = []
+    for axis in couple(model, example_input).axes():
+        fixed = f"{axis.pins[0].layer!r} {axis.pins[0].reason}" if axis.pins else None
+        groups.append(CouplingGroup(tuple(axis.layers), axis.size, fixed))
+    return groups
+
+
+# From a request to widths -------------------------------------------------------------------------
+
+
+def _prepare(
+    teacher: nn.Module, target: nn.Module | GrowthSpec | Mapping, coupling: Coupling
+) -> tuple[nn.Module, dict[Axis, int], Sequence[str], list[str]]:
+    """The network to fill, the new width of each group, the names to insert at, and a target's new modules."""
+    if isinstance(target, nn.Module):
+        like = next(teacher.parameters())
+        student = copy.deepcopy(target).to(like.device, like.dtype).train(teacher.training)
+        widths = _target_widths(coupling, student)
+        return student, widths, (), _new_modules(teacher, student)
+    if isinstance(target, Mapping):
+        known = [f.name for f in fields(GrowthSpec)]
+        for key in target:
+            if key not in known:
+                raise InputError(f"growth: unknown setting {key!r}; known: {', '.join(known)}")
+        target = GrowthSpec(**target)
+    if isinstance(target.insert, str):
+        raise InputError(f"growth: insert is the text {target.insert!r}; give a list of names")
+    return copy.deepcopy(teacher), _spec_widths(coupling, target), target.insert, []
+
+
+def _spec_widths(coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
+    if not spec.factor >= 1:
+        raise InputError(f"growth: factor is {spec.factor!r}; a student is never narrower, so use 1 or more")
+    asked: dict[Axis, tuple[str, int]] = {}
+    for name, width in spec.widths.items():
+        layer = coupling.layers.get(name)
+        if layer is None or not isinstance(layer.module, DENSE) or layer.depthwise:
+            why = (
+                "takes its width from its input"
+                if layer is not None
+                else "is not a layer that the network's forward calls"
+            )
+            raise InputError(f"growth: widths: {name!r} {why}; name a convolution or linear layer")
+        axis = layer.rows.segments[0].axis.root()
+        other, other_width = asked.setdefault(axis, (name, width))
+        if other_width != width:
+            raise InputError(
+                f"growth: widths: {other!r} and {name!r} share channels; {other_width} and {width} cannot both hold"
+            )
+    widths = {axis: width for axis, (_, width) in asked.items()}
+    for axis in coupling.axes():
+        if axis in widths or any(pin.kind == "boundary" for pin in axis.pins):
+            continue
+        width = int(axis.size * spec.factor + 0.5)
+        widths[axis] = -(-width // axis.blocks) * axis.blocks
+    return widths
+
+
+def _target_widths(coupling: Coupling, target: nn.Module) -> dict[Axis, int]:
+    """The width of each group in the target, which must hold the teacher's layers under the same names."""
+    modules = dict(target.named_modules())
+    widths: dict[Axis, tuple[str, int]] = {}
+    for name, layer in coupling.layers.items():
+        module = modules.get(name)
+        if module is None:
+            raise InputError(
+                f"the target has no layer {name!r}; it must keep the names of the teacher's layers"
+            )
+        _check_same_kind(name, layer, module)
+    for axis in coupling.axes():
+        axis.pins[:] = [
+            pin for pin in axis.pins if pin.kind != "literal"
+        ]  # the target's own code holds the new size
+        for name in axis.layers:
+            width = len(modules[name].weight)
+            first, first_width = widths.setdefault(axis, (name, width))
+            if width != first_width:
+                raise InputError(
+                    f"{first!r} and {name!r} share channels, but the target gives them {first_width} and {width}"
+                )
+    return {axis: width for axis, (_, width) in widths.items()}
+
+
+def _check_same_kind(name: str, layer: Layer, module: nn.Module) -> None:
+    old = layer.module
+    if type(old) is not type(module):
+        raise InputError(
+            f"layer {name!r} is {type(old).__name__} in the teacher and {type(module).__name__} in the target"
+        )
+    settings = ["kernel_size", "stride", "padding", "dilation", "padding_mode", "eps", "num_groups"]
+    settings += [] if layer.depthwise else ["groups"]
+    for setting in settings:
+        before, after = getattr(old, setting, None), getattr(module, setting, None)
+        if before != after:
+            raise InputError(
+                f"layer {name!r}: {setting} is {before} in the teacher and {after} in the target"
+            )
+
+
+def _new_modules(teacher: nn.Module, target: nn.Module) -> list[str]:
+    """The topmost modules that only the target has."""
+    old = dict(teacher.named_modules())
+    return [n for n, _ in target.named_modules() if n not in old and n.rpartition(".")[0] in old]
+
+
+# Checks -------------------------------------------------------------------------------------------
+
+
+def _check_shapes(teacher: nn.Module, target: nn.Module, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Every tensor of the teacher has its place in the target, and the target's shape."""
+    theirs = target.state_dict()
+    for key, tensor in teacher.state_dict().items():
+        name, _, part = key.rpartition(".")
+        ours = tensors.get(name, {}).get(part, tensor)
+        if key not in theirs:
+            raise InputError(f"layer {name!r}: the target has no {part!r}")
+        if theirs[key].shape != ours.shape:
+            why = "" if name in tensors else " (growth does not know how to widen it)"
+            raise InputError(
+                f"layer {name!r}: {part} would be {tuple(ours.shape)}; the target has {tuple(theirs[key].shape)}{why}"
+            )
+        if name not in tensors:
+            with torch.no_grad():
+                theirs[key].copy_(tensor)
+
+
+def _check_preserved(teacher: nn.Module, student: nn.Module, x: Tensor, new: Sequence[str]) -> None:
+    """Compare the outputs in evaluation mode: the last guard, for code whose effect a graph does not show."""
+    hint = (
+        f"its new layers ({', '.join(new)}) cannot all start as the identity"
+        if new
+        else "its code depends on the width"
+    )
+    name = type(teacher).__name__
+    try:
+        ours = outputs(student, x)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"the student of {name} does not run: {str(error).splitlines()[0]}") from error
+    for theirs, our in zip(outputs(teacher, x), ours, strict=True):
+        tolerance = torch.finfo(theirs.dtype).eps ** 0.5 * max(1.0, theirs.abs().max().item())
+        difference = (theirs - our).abs().max().item()
+        if not difference <= tolerance:
+            raise InputError(f"the student of {name} would differ from it by {difference:.3g}: {hint}")

@@ -1,0 +1,215 @@
+"""Training one network on one task: the engine.
+
+Data lie on the device; an epoch makes no synchronization with the host; the order of images and the augmentation draws of
+an epoch come from named seeds, so every arm of a replica sees the same batches. ``training.plain`` is the loop anyone would
+write, kept as the yardstick; tests compare the two.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..seeds import derive_seed, generator
+from . import augmentation
+from .live_taps import LiveNetwork, sgd_decay_factor
+from .recipe import Recipe
+
+EVALUATION_BATCH = 250
+
+
+@dataclass
+class Split:
+    """Images of one split on the device: uint8 ``(n, h, w, c)`` (channels last, so that a batch is), labels int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    @classmethod
+    def on(cls, device: torch.device | str, images: Tensor, labels: Tensor) -> "Split":
+        """From uint8 ``(n, c, h, w)`` images."""
+        return cls(images.permute(0, 2, 3, 1).contiguous().to(device), labels.to(device))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: Tensor) -> "Split":
+        """The images at ``index`` (CPU or device int64)."""
+        index = index.to(self.labels.device)
+        return Split(self.images[index], self.labels[index])
+
+
+@dataclass
+class Problem:
+    """A task as a training sees it: three splits and how to normalize. ``test`` is evaluated once, after the last epoch."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split | None
+    num_classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` takes CUDA, then MPS, then the CPU; a device that is not there is an error, not a fallback."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("device: cuda was asked for, but torch sees no CUDA device; use device: cpu or auto")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise InputError("device: mps was asked for, but torch sees no MPS device; use device: cpu or auto")
+    return torch.device(name)
+
+
+class Images:
+    """Normalized batches from a split, in channels-last memory format."""
+
+    def __init__(self, split: Split, mean, std, normalize: bool, dtype: torch.dtype, keep_raw: bool):
+        self.labels = split.labels
+        self.mean = torch.tensor(mean, device=split.images.device, dtype=dtype) * 255
+        self.std = torch.tensor(std, device=split.images.device, dtype=dtype) * 255
+        self.scale = normalize
+        self.dtype = dtype
+        # without augmentation the pixels never change: normalize once, and a batch is one gather
+        self.ready = None if keep_raw else self._normalize(split.images.to(dtype))
+        self.raw = split.images if keep_raw else None
+
+    def _normalize(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.mean) / self.std if self.scale else pixels / 255
+
+    def batch(self, index: Tensor, draws: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Images ``(b, c, h, w)`` and labels at ``index``, augmented by the draws of those images."""
+        if self.ready is not None:
+            return self.ready[index].permute(0, 3, 1, 2), self.labels[index]
+        pixels = augmentation.apply(self.raw[index].to(self.dtype).permute(0, 3, 1, 2), draws)
+        return self._normalize(pixels.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), self.labels[index]
+
+
+def _counts(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
+    """Sums over a batch, on the device: loss, top-1 and top-5 hits. Top-5 is over at most as many classes as there are."""
+    top = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+    return torch.stack((loss * len(labels), top[:, 0].sum().to(loss.dtype), top.any(1).sum().to(loss.dtype)))
+
+
+def _metrics(prefix: str, counts: Tensor, n: int) -> dict[str, float]:
+    loss, top1, top5 = counts.tolist()
+    if not math.isfinite(loss):
+        top1 = top5 = loss = math.nan
+    return {f"{prefix}_loss": loss / n, f"{prefix}_accuracy": 100 * top1 / n, f"{prefix}_accuracy_top5": 100 * top5 / n}
+
+
+def evaluate(model: nn.Module, images: Images, autocast: Callable) -> Tensor:
+    """Loss sum and hit counts over a whole split, in eval mode and inference mode."""
+    model.eval()
+    total = torch.zeros(3, device=images.labels.device, dtype=images.dtype)
+    with torch.inference_mode(), autocast():
+        for index in torch.arange(len(images.labels), device=images.labels.device).split(EVALUATION_BATCH):
+            batch, labels = images.batch(index, {})
+            logits = model(batch).to(images.dtype)
+            total += _counts(logits, labels, F.cross_entropy(logits, labels))
+    return total
+
+
+def train(
+    model: nn.Module,
+    problem: Problem,
+    recipe: Recipe,
+    seed_names: tuple[str | int, ...],
+    *,
+    live: bool = True,
+    progress: Callable[[int, dict], None] = lambda epoch, row: None,
+) -> list[dict[str, float]]:
+    """Train ``model`` in place and return one row of metrics an epoch (accuracies in percent, losses as means).
+
+    ``seed_names`` (task and replica) fix the order of the images and the augmentation draws. ``live`` trains only the
+    weights that can meet a real pixel, exactly as the whole network would. A loss that becomes NaN ends the training: its
+    remaining rows are NaN and ``diverged`` is 1.
+    """
+    device = problem.train.images.device
+    if recipe.batch_size > len(problem.train):
+        raise InputError(f"{problem.name}: batch_size {recipe.batch_size} is larger than its {len(problem.train)} images")
+    dtype = torch.float64 if recipe.precision == "float64" else torch.float32
+    autocast = nullcontext
+    if recipe.precision == "bfloat16":
+        autocast = lambda: torch.autocast(device.type, dtype=torch.bfloat16)  # noqa: E731
+    model.to(device=device, dtype=dtype)
+    network = None
+    if live and recipe.optimizer == "sgd":  # Adam's update of a dead weight has no closed form
+        height, width, channels = problem.train.images.shape[1:]
+        network = LiveNetwork(model, (channels, height, width))
+    model.to(memory_format=torch.channels_last)
+    optimizer = _optimizer(model, recipe)
+
+    augmented = recipe.augmentation != "none"
+    load = lambda split, raw: Images(split, problem.mean, problem.std, recipe.normalize, dtype, raw)  # noqa: E731
+    training, validation = load(problem.train, augmented), load(problem.validation, False)
+    n = len(problem.train)
+    rows, rates = [], []
+    try:
+        for epoch in range(1, recipe.epochs + 1):
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(epoch)
+            order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).to(device)
+            draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
+            draws = {name: values.to(device) for name, values in draws.items()}
+            model.train()
+            total = torch.zeros(3, device=device, dtype=dtype)
+            for index in order.split(recipe.batch_size):
+                if len(index) == 1:
+                    continue  # batch norm cannot normalize a single image of a 1x1 map
+                batch, labels = training.batch(index, {name: values[index] for name, values in draws.items()})
+                optimizer.zero_grad(set_to_none=True)
+                with autocast():
+                    logits = model(batch)
+                logits = logits.to(dtype)
+                loss = F.cross_entropy(logits, labels)
+                loss.backward()
+                optimizer.step()
+                rates.append(recipe.rate(epoch))
+                total += _counts(logits.detach(), labels, loss.detach())
+            row = {"epoch": epoch, "lr": recipe.rate(epoch), **_metrics("train", total, n)}
+            row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
+            row["diverged"] = int(math.isnan(row["train_loss"]))
+            if epoch == recipe.epochs and problem.test is not None:
+                row |= _metrics("test", evaluate(model, load(problem.test, False), autocast), len(problem.test))
+            rows.append(row)
+            progress(epoch, row)
+            if row["diverged"]:
+                break
+    finally:
+        if network is not None:
+            network.restore(sgd_decay_factor(rates, recipe.momentum, recipe.weight_decay))
+        model.to(memory_format=torch.contiguous_format)
+    return _fill_diverged(rows, recipe)
+
+
+def _fill_diverged(rows: list[dict], recipe: Recipe) -> list[dict]:
+    """A training that diverged still has a row for every epoch, so that tables of all trainings have one shape."""
+    for epoch in range(len(rows) + 1, recipe.epochs + 1):
+        rows.append({**rows[-1], "epoch": epoch, "lr": recipe.rate(epoch)})
+    return rows
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # fused kernels exist for CPU and CUDA; elsewhere torch chooses
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    rate = recipe.rate(1)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(parameters, rate, weight_decay=recipe.weight_decay, fused=fused)
+    return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=fused)
+
+
+def head_(model: nn.Module, *seed_names: str | int) -> None:
+    """Draw the classifier head (the last ``nn.Linear``) by torch's default rule from its own named seed."""
+    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed("head", *seed_names))
+        head.reset_parameters()

@@ -1,0 +1,90 @@
+"""The plain reference: the training loop anyone would write.
+
+A DataLoader over a dataset of single images, torchvision-style per-sample transforms, default memory format, every weight
+trained, ``.item()`` after every batch. It takes the engine's random draws, so that both see the same batches; it is the
+yardstick of ``benchmarks/`` and the oracle of the equivalence tests, and nothing else uses it.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from ..seeds import generator
+from . import augmentation
+from .loop import Problem, Split
+from .recipe import Recipe
+
+
+class _Samples(Dataset):
+    """One image at a time: augment, scale, normalize."""
+
+    def __init__(self, split: Split, problem: Problem, recipe: Recipe, draws: dict[str, torch.Tensor]):
+        self.split, self.recipe, self.draws = split, recipe, draws
+        self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
+        self.mean = torch.tensor(problem.mean, dtype=self.dtype)[:, None, None]
+        self.std = torch.tensor(problem.std, dtype=self.dtype)[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, i: int):
+        image = self.split.images[i].permute(2, 0, 1).to(self.dtype)
+        if self.draws:
+            image = augmentation.apply(image[None], {k: v[i : i + 1] for k, v in self.draws.items()})[0]
+        image = image / 255
+        if self.recipe.normalize:
+            image = (image - self.mean) / self.std
+        return image, int(self.split.labels[i])
+
+
+def train_plain(
+    model: nn.Module, problem: Problem, recipe: Recipe, seed_names: tuple[str | int, ...]
+) -> list[dict[str, float]]:
+    """As :func:`training.loop.train`, without any of its speed; returns the same rows (without top-5)."""
+    device = problem.train.images.device
+    model.to(device=device, dtype=torch.float64 if recipe.precision == "float64" else torch.float32)
+    rate = recipe.rate(1)
+    if recipe.optimizer == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), rate, weight_decay=recipe.weight_decay)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), rate, recipe.momentum, weight_decay=recipe.weight_decay)
+    n = len(problem.train)
+    rows = []
+    for epoch in range(1, recipe.epochs + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(epoch)
+        order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).tolist()
+        draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
+        samples = _Samples(problem.train, problem, recipe, draws)
+        model.train()
+        loss_sum = hits = 0.0
+        for images, labels in DataLoader(samples, batch_size=recipe.batch_size, sampler=order):
+            if len(labels) == 1:
+                continue
+            images, labels = images.to(device), labels.to(device)
+            optimizer.zero_grad()
+            logits = model(images)
+            loss = F.cross_entropy(logits, labels)
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.item() * len(labels)
+            hits += (logits.argmax(1) == labels).sum().item()
+        row = {"epoch": epoch, "lr": recipe.rate(epoch), "train_loss": loss_sum / n, "train_accuracy": 100 * hits / n}
+        row |= _evaluate(model, problem.validation, problem, recipe, "val")
+        if epoch == recipe.epochs and problem.test is not None:
+            row |= _evaluate(model, problem.test, problem, recipe, "test")
+        rows.append(row)
+    return rows
+
+
+def _evaluate(model: nn.Module, split: Split, problem: Problem, recipe: Recipe, prefix: str) -> dict[str, float]:
+    model.eval()
+    loss_sum = hits = 0.0
+    with torch.no_grad():
+        for images, labels in DataLoader(_Samples(split, problem, recipe, {}), batch_size=recipe.batch_size):
+            images, labels = images.to(split.labels.device), labels.to(split.labels.device)
+            logits = model(images)
+            loss_sum += F.cross_entropy(logits, labels).item() * len(labels)
+            hits += (logits.argmax(1) == labels).sum().item()
+    return {f"{prefix}_loss": loss_sum / len(split), f"{prefix}_accuracy": 100 * hits / len(split)}

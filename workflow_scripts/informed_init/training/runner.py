@@ -1,0 +1,240 @@
+"""Many trainings in one process: the body of the jobs that train arms and sources.
+
+Data are loaded once; every finished training is kept at once in a folder beside the results, so a killed job loses at most
+the training in flight and its table is the same as an uninterrupted one's. The folder's name is a digest of everything
+that decides the results, so leftovers of another configuration are never used.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .. import architectures
+from ..banks import Bank
+from ..errors import InputError
+from ..files import load_tensors, save_tensors, write_text
+from ..initializers import initialize_
+from ..seeds import derive_seed, generator
+from ..sources import Source
+from ..tasks import subsets
+from ..tasks.readers import Images, load_split
+from .loop import Problem, Split, head_, resolve_device, train
+from .recipe import Recipe
+
+PROTOCOLS = ("published", "controlled")
+
+
+class Partial:
+    """Finished pieces of an unfinished job, in ``<folder>/<digest>``; removed when the job is done."""
+
+    def __init__(self, folder: Path, digest: str):
+        self.folder = folder / digest
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, name: str) -> list[dict] | None:
+        """The rows of a finished training, or None."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def store(self, name: str, rows: list[dict]) -> None:
+        """Keep the rows of a finished training (NaN is written as such; only this class reads it back)."""
+        write_text(self.folder / f"{name}.json", json.dumps(rows))
+
+    def network(self, name: str) -> Path:
+        """Where a network that a later training of the job continues from is kept."""
+        return self.folder / f"{name}.safetensors"
+
+    def remove(self) -> None:
+        """Delete the folder; the job's table holds all it held."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def digest_of(settings: Mapping, files: Iterable[str | Path]) -> str:
+    """A digest of settings and of the contents of files: what decides a job's results."""
+    total = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in sorted(map(str, files)):
+        with open(path, "rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:20]
+
+
+class Progress:
+    """One line a training, with the time left estimated from the trainings done so far."""
+
+    def __init__(self, total: int, log: Callable[[str], None]):
+        self.total, self.log = total, log
+        self.done = self.trained = 0
+        self.seconds = 0.0
+
+    def resumed(self, name: str) -> None:
+        """A training that an earlier, interrupted job finished."""
+        self.done += 1
+        self.log(f"[{self.done}/{self.total}] {name}: taken over from an interrupted job")
+
+    def finished(self, name: str, row: Mapping, seconds: float) -> None:
+        """A training that this job finished."""
+        self.done += 1
+        self.trained += 1
+        self.seconds += seconds
+        left = self.seconds / self.trained * (self.total - self.done)
+        result = "diverged" if row["diverged"] else f"val {row['val_accuracy']:.2f} %"
+        self.log(f"[{self.done}/{self.total}] {name}: {result}, {seconds:.0f} s, {_duration(left)} left")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@dataclass
+class Data:
+    """A data set's two splits."""
+
+    train: Images
+    test: Images
+
+    @classmethod
+    def load(cls, train: str | Path, test: str | Path) -> "Data":
+        """Read the two split files of a data set."""
+        return cls(load_split(train), load_split(test))
+
+    def task(self, task: Mapping) -> subsets.Task:
+        """The task named in the config: two superclasses, or the whole data set."""
+        if task.get("superclasses"):
+            return subsets.pair_task(self.train, self.test, tuple(task["superclasses"]), task["name"])
+        return subsets.whole_task(self.train, self.test, task["name"])
+
+
+def problem(task: subsets.Task, protocol: str, recipe: Recipe, replica: int, device: torch.device) -> Problem:
+    """The splits a protocol lets a training see.
+
+    ``published``: all training images; the test split is looked at every epoch, as the published code does, and the recipe's
+    ``validation_fraction`` is not used. ``controlled``: a part of the training images is held out (drawn by task and
+    replica) for the curve; the test split is evaluated once, after the last epoch.
+    """
+    train_split = Split.on(device, task.train_images, task.train_labels)
+    test_split = Split.on(device, task.test_images, task.test_labels)
+    if protocol == "published":
+        parts = (train_split, test_split, None)
+    elif protocol == "controlled":
+        rng = generator("validation", task.name, replica)
+        kept, held_out = subsets.hold_out(task.train_labels, recipe.validation_fraction, rng)
+        parts = (train_split.select(kept), train_split.select(held_out), test_split)
+    else:
+        raise InputError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}")
+    return Problem(task.name, *parts, task.num_classes, task.mean, task.std)
+
+
+def fresh_network(
+    architecture: str, num_classes: int, initializer: str, settings: Mapping, task: str, replica: int,
+    resources: Mapping[str, Bank | Source],
+) -> nn.Module:
+    """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's initializer.
+
+    All arms of a task and replica share the default weights, the head, and the initializer's random numbers.
+    """
+    model = architectures.build(architecture, num_classes, seed=derive_seed("network", task, replica))
+    head_(model, task, replica)
+    rng = generator("initializer", task, replica)
+    return initialize_(model, initializer, generator=rng, **settings, **resources)
+
+
+def train_arm(
+    spec: Mapping,
+    data: Data,
+    resources: Mapping[int, Mapping[str, Bank | Source]],
+    partial: Partial,
+    log: Callable[[str], None],
+) -> tuple[list[dict], list[dict]]:
+    """Train one arm on its tasks x a block of replicas: ``(rows of the curves table, seconds of each training)``.
+
+    ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture, tasks,
+    replicas and device. ``resources`` gives each replica's bank or source. Under ``published`` one network is carried through
+    the tasks of a replica, as the published code does; under ``controlled`` every training starts fresh.
+    """
+    device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
+    progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
+    tasks = {task["name"]: data.task(task) for task in spec["tasks"]}
+    rows, seconds = [], []
+    for replica in spec["replicas"]:
+        carried: nn.Module | None = None
+        previous: Path | None = None
+        for position, (name, task) in enumerate(tasks.items()):
+            key = f"{replica:03d}-{position:02d}"
+            found = partial.load(key)
+            if found is None:
+                started = time.perf_counter()
+                model = carried
+                if model is None:
+                    model = fresh_network(
+                        spec["architecture"], task.num_classes, spec["initializer"], spec["parameters"], name, replica,
+                        resources[replica],
+                    )
+                    if previous is not None:  # an interrupted chain of the published protocol goes on
+                        model.load_state_dict(load_tensors(previous)[0])
+                trained = train(model, problem(task, spec["protocol"], recipe, replica, device), recipe, (name, replica))
+                elapsed = time.perf_counter() - started
+                if spec["protocol"] == "published":
+                    carried = model
+                    save_tensors(partial.network(key), model.state_dict())
+                partial.store(key, found := [{**row, "seconds": elapsed} for row in trained])
+                progress.finished(f"{name}, replica {replica}", found[-1], elapsed)
+            else:
+                progress.resumed(f"{name}, replica {replica}")
+            if spec["protocol"] == "published":
+                if previous is not None:
+                    previous.unlink(missing_ok=True)
+                previous = partial.network(key)
+            seconds.append({"task": name, "replica": replica, "seconds": found[0]["seconds"]})
+            identity = {key: spec[key] for key in ("run", "protocol", "recipe", "arm")} | {
+                "task": name, "replica": replica, "seed": derive_seed("network", name, replica)
+            }
+            rows += [identity | row for row in found]
+    return rows, seconds
+
+
+def train_sources(
+    spec: Mapping, data: Data, partial: Partial, log: Callable[[str], None]
+) -> tuple[dict[str, dict[str, Tensor]], list[dict]]:
+    """Train a block of source networks, one a task: ``(name -> state dict, rows of the curves)``.
+
+    All training images are used, and no test image: sources are judged by what they give to others. The curve's ``val`` columns are
+    measured on a held-out part of the training images, which the source also trains on, and so say only that it learned.
+    """
+    device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
+    progress = Progress(len(spec["tasks"]), log)
+    networks, rows = {}, []
+    for task in spec["tasks"]:
+        name = task["name"]
+        found = partial.load(name)
+        if found is None:
+            started = time.perf_counter()
+            cut = data.task(task)
+            model = architectures.build(spec["architecture"], cut.num_classes, seed=derive_seed("source", name))
+            whole = Split.on(device, cut.train_images, cut.train_labels)
+            _, held_out = subsets.hold_out(cut.train_labels, 0.1, generator("validation", name, "source"))
+            seen = Problem(name, whole, whole.select(held_out), None, cut.num_classes, cut.mean, cut.std)
+            found = train(model, seen, recipe, ("source", name))
+            save_tensors(partial.network(name), model.state_dict())
+            partial.store(name, found)
+            progress.finished(name, found[-1], time.perf_counter() - started)
+        else:
+            progress.resumed(name)
+        networks[name] = load_tensors(partial.network(name))[0]
+        rows += [{"task": name} | row for row in found]
+    return networks, rows
+
+
+def untrained_sources(architecture: str, tasks: Iterable[Mapping], num_classes: int) -> dict[str, dict[str, Tensor]]:
+    """The same sources before their first step: the control that asks whether training them mattered."""
+    return {
+        task["name"]: architectures.build(architecture, num_classes, seed=derive_seed("source", task["name"])).state_dict()
+        for task in tasks
+    }

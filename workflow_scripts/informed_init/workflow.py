@@ -1,0 +1,205 @@
+"""From the config to jobs: which arms are trained under what, on which tasks, from which banks and sources.
+
+Pure functions of the config, used by the rules while Snakemake parses; no torch here, so a dry run stays quick.
+"""
+
+import platform
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+from .declarations import architectures, initializers
+from .seeds import derive_seed
+from .tasks import catalog
+
+DEFAULT_RECIPE = "stepwise"
+ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset")  # every other key is an initializer's setting
+
+
+def ordered(value):
+    """The same nested value with sorted keys: Snakemake compares parameters as text."""
+    if isinstance(value, Mapping):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    return [ordered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def blocks(count: int, per_job: int) -> list[str]:
+    """Ranges of numbers that jobs handle together, e.g. ``["000-004", "005-009"]``."""
+    return [f"{start:03d}-{min(start + per_job, count) - 1:03d}" for start in range(0, count, per_job)]
+
+
+def block_members(block: str) -> list[int]:
+    """The numbers of a block, e.g. ``"000-002"`` -> ``[0, 1, 2]``."""
+    first, last = map(int, block.split("-"))
+    return list(range(first, last + 1))
+
+
+def gpus_per_job(device: str) -> int:
+    """1 if training jobs will use a GPU, else 0; found without importing torch, which would slow every dry run."""
+    if device == "auto":
+        has_nvidia = any(Path(path).exists() for path in ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg"))
+        return int(has_nvidia or (platform.system() == "Darwin" and platform.machine() == "arm64"))
+    return int(device != "cpu")
+
+
+# ---------------------------------------------------------------- tasks and sources
+
+
+def is_procedural(dataset: str) -> bool:
+    """Whether a data set is made by code instead of being fetched."""
+    return not catalog.get(dataset).archives
+
+
+def arm_setting(config: Mapping, arm: str, key: str) -> str:
+    """An arm's ``architecture`` or ``dataset``: its own, else the config's."""
+    return config["arms"][arm].get(key, config[key])
+
+
+def tasks(config: Mapping, dataset: str) -> list[dict]:
+    """The evaluation tasks on a data set: the config's pairs of superclasses on its main one, else all classes at once."""
+    if dataset != config["dataset"]:
+        return [{"name": dataset, "superclasses": None}]
+    return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in config["tasks"]]
+
+
+def source_tasks(config: Mapping) -> list[dict]:
+    """The tasks that sources are trained on: all pairs of the clustering superclasses, or ``count`` chosen by a fixed seed."""
+    pairs = list(combinations(sorted(config["sources"]["superclasses"]), 2))
+    chosen = sorted(pairs, key=lambda pair: derive_seed("source pair", *pair))[: config["sources"]["count"]]
+    return [{"name": f"{config['dataset']}-{a}-{b}", "superclasses": [a, b]} for a, b in sorted(chosen)]
+
+
+def source_blocks(config: Mapping) -> list[str]:
+    """The blocks of sources that one job trains each."""
+    return blocks(len(source_tasks(config)), config["sources"]["per_job"])
+
+
+def replica_blocks(config: Mapping) -> list[str]:
+    """The blocks of replicas that one job trains each."""
+    return blocks(config["replicas"]["count"], config["replicas"]["per_job"])
+
+
+def source_spec(config: Mapping, architecture: str, block: str) -> dict:
+    """Everything that decides what one job of sources computes, with sorted keys."""
+    chosen = source_tasks(config)
+    return ordered(
+        {
+            "settings": config["recipes"][config["sources"]["recipe"]],
+            "architecture": architecture,
+            "tasks": [chosen[i] for i in block_members(block)],
+            "device": config["device"],
+        }
+    )
+
+
+# ---------------------------------------------------------------- banks
+
+
+def bank_spec(config: Mapping, arm: str) -> dict | None:
+    """All that a bank is made from, or None for an arm without one."""
+    bank = config["arms"][arm].get("bank")
+    if bank is None:
+        return None
+    defaults = {"k": None, "trained": True, "taps": "all"}
+    return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})
+
+
+def bank_name(spec: Mapping) -> str:
+    """A readable, unique name of a bank, e.g. ``resnet18-euclid-k2-m10``."""
+    parts = [spec["architecture"], spec["method"], f"k{spec['k']}" if spec["k"] else "", f"m{spec['models']}"]
+    parts += ["" if spec["trained"] else "untrained", "live" if spec["taps"] == "live" else ""]
+    return "-".join(part for part in parts if part)
+
+
+def banks(config: Mapping) -> dict[str, dict]:
+    """Every bank any arm draws from, by name."""
+    specs = [bank_spec(config, arm) for arm in config["arms"]]
+    return {bank_name(spec): spec for spec in specs if spec is not None}
+
+
+def needs_source(config: Mapping, arm: str) -> bool:
+    """Whether the arm's initializer takes the weights of a source network."""
+    return "source" in initializers()[config["arms"][arm]["initializer"]].parameters
+
+
+# ---------------------------------------------------------------- arms
+
+
+def cells(config: Mapping) -> list[tuple[str, str, str]]:
+    """Every (protocol, recipe, arm) that the families ask for, each once however many families share it."""
+    found = {}
+    for family in config["families"].values():
+        for protocol in family.get("protocols", config["protocols"]):
+            for arm in family["arms"]:
+                found[protocol, family.get("recipe", DEFAULT_RECIPE), arm] = None
+    return list(found)
+
+
+def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:
+    """Everything that decides what one training job computes, with sorted keys."""
+    settings = {key: value for key, value in config["arms"][arm].items() if key not in ARM_KEYS}
+    if protocol == "published":
+        settings |= config["arms"][arm].get("published", {})
+    dataset = arm_setting(config, arm, "dataset")
+    return ordered(
+        {
+            "run": config["run"],
+            "protocol": protocol,
+            "recipe": recipe,
+            "settings": config["recipes"][recipe],
+            "arm": arm,
+            "initializer": config["arms"][arm]["initializer"],
+            "parameters": settings,
+            "architecture": arm_setting(config, arm, "architecture"),
+            "dataset": dataset,
+            "tasks": tasks(config, dataset),
+            "replicas": block_members(block),
+            "device": config["device"],
+        }
+    )
+
+
+def plugin_modules(config: Mapping, arm: str) -> tuple[str, str]:
+    """The modules of an arm's initializer and architecture: code of that arm's jobs only."""
+    name, architecture = config["arms"][arm]["initializer"], arm_setting(config, arm, "architecture")
+    return initializers()[name].module, architectures()[architecture].module
+
+
+# ---------------------------------------------------------------- figures
+
+
+def figure_arms(config: Mapping, figure: str) -> dict[str, str]:
+    """Arm -> label of a figure; an overlay takes an arm out by giving it no label."""
+    return {arm: label for arm, label in config["figures"][figure]["arms"].items() if label is not None}
+
+
+def figure_recipe(config: Mapping, figure: str) -> str:
+    """The recipe a figure's arms were trained under."""
+    return config["figures"][figure].get("recipe", DEFAULT_RECIPE)
+
+
+def figure_protocols(config: Mapping, figure: str) -> list[str]:
+    """The protocols a figure is drawn under: one picture each."""
+    return config["figures"][figure].get("protocols", config["protocols"])
+
+
+def drawn_figures(config: Mapping) -> list[tuple[str, str]]:
+    """The (figure, protocol) that the run's families have every arm for; others are drawn when asked for by name."""
+    trained = set(cells(config))
+    return [
+        (figure, protocol)
+        for figure in config["figures"]
+        for protocol in figure_protocols(config, figure)
+        if all((protocol, figure_recipe(config, figure), arm) in trained for arm in figure_arms(config, figure))
+    ]
+
+
+def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
+    """What ``figures.draw_curves`` is told: title, arms with labels, and the published means under ``published``."""
+    section, arms = config["figures"][figure], figure_arms(config, figure)
+    spec = {key: value for key, value in section.items() if key not in ("arms", "protocols")}
+    spec |= {"protocol": protocol, "recipe": figure_recipe(config, figure)}
+    spec["arms"] = [{"arm": arm, "label": label} for arm, label in arms.items()]
+    if protocol == "published":
+        spec["published"] = {arm: config["published"][arm] for arm in arms if arm in config["published"]}
+    return ordered(spec)

@@ -1,0 +1,17 @@
+"""Rule train_sources: a block of source networks, one a pair of clustering superclasses."""
+
+import pandas as pd
+from informed_init import sources
+from informed_init.curves import write_csv
+from informed_init.jobs import logged, say
+from informed_init.training import runner
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):  # noqa: F821
+        job = snakemake  # noqa: F821
+        spec = job.params.spec
+        partial = runner.Partial(job.params.partial, runner.digest_of(spec, job.input))
+        networks, rows = runner.train_sources(spec, runner.Data.load(job.input.train, job.input.test), partial, say)
+        write_csv(pd.DataFrame(rows), job.output.curves)
+        sources.save(job.output.networks, networks, {"architecture": spec["architecture"]})
+        partial.remove()
