@@ -258,11 +258,12 @@ def _size(size: tuple[int, int]) -> str:
 
 
 def _label_ends(axes: Axes, table: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Write label and last mean right of each line; labels that would overlap move apart, with a thin lead."""
+    """Label and last mean right of each line; labels that would overlap move apart, with a thin lead."""
     last = table.drop_duplicates("arm", keep="last")
     scale = axes.figure.dpi / 72
     heights = axes.transData.transform(last[["epoch", "mean"]])[:, 1] / scale
-    texts = [textwrap.fill(f"{row.label}\N{NO-BREAK SPACE} {row.mean:.1f}", 20) for row in last.itertuples()]
+    glue = 2 * "\N{NO-BREAK SPACE}"  # a long label breaks, but not before its number
+    texts = [textwrap.fill(f"{row.label}{glue}{row.mean:.1f}", 22) for row in last.itertuples()]
     sizes = [FONT * 1.2 * (text.count("\n") + 1) for text in texts]
     places = spread(heights, sizes, axes.bbox.y0 / scale, axes.bbox.y1 / scale)
     for row, text, height, place in zip(last.itertuples(), texts, heights, places, strict=True):

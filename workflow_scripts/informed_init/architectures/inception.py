@@ -1,4 +1,4 @@
-"""The Inception of the Net2Net reproduction: GoogLeNet (Szegedy et al. 2015), batch norm after each convolution.
+"""The Inception of the Net2Net reproduction: GoogLeNet (Szegedy et al. 2015) with batch norm.
 
 No auxiliary heads. ``factor`` scales the width of every convolution inside the nine modules and leaves the
 stem alone; Net2Net (Chen et al. 2016) uses ``factor = sqrt(0.3)`` for the teacher, about 30 % of the weights

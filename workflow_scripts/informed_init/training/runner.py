@@ -34,8 +34,8 @@ PROTOCOLS = ("published", "controlled")
 class Partial:
     """Finished pieces of an unfinished job, in ``<folder>/<digest>``; removed when the job is done."""
 
-    def __init__(self, folder: Path, digest: str):
-        self.folder = folder / digest
+    def __init__(self, folder: str | Path, digest: str):
+        self.folder = Path(folder) / digest
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, name: str) -> list[dict] | None:

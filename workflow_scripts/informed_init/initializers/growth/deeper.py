@@ -1,11 +1,10 @@
 """Net2DeeperNet: layers inserted so that the network computes what it computed before.
 
 After a convolution or linear layer (and its batch norm) an identity layer of the same kernel size goes in, in
-the order of the
-paper: phi(N'(I phi(N(W x)))), where N' has the measured mean and variance as statistics and as shift and
-scale, so that it changes nothing in evaluation mode. This needs phi(phi(v)) = phi(v). Where no activation
-follows directly (before a residual sum, say) the inserted layer is linear. After a residual block a block of
-the same kind goes in whose branch ends in zeros.
+the order of the paper: phi(N'(I phi(N(W x)))), where N' has the measured mean and variance as statistics and,
+to undo them, as shift and scale, so that it changes nothing in evaluation mode. This needs
+phi(phi(v)) = phi(v). Where no activation follows directly (before a residual sum, say) the inserted layer is
+linear. After a residual block goes a block of the same kind whose branch ends in zeros.
 """
 
 import copy
@@ -15,6 +14,7 @@ from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils import skip_init
 
 from ...errors import InputError
 from .operations import (
@@ -29,6 +29,8 @@ from .operations import (
 )
 from .statistics import as_batches, check_data, measure_identity_
 from .trace import graphs, is_dropout, symbolic_graph
+
+_KINDS = "it is not a convolution, a linear layer or a residual block that adds its unchanged input"
 
 
 def deepen_(
@@ -56,7 +58,7 @@ def deepen_(
     if any(norm is not None for _, norm, _ in plans.values()):
         check_data(data, next(name for name, (_, norm, _) in plans.items() if norm is not None))
     new_blocks = {
-        name: [_empty_block(model, name, generator) for _ in range(n)] for name, n in blocks.items()
+        name: [_empty_block(model, name, generator) for _ in range(blocks[name])] for name in blocks
     }
     new_norms = []
     for name, (last, norm, activation) in plans.items():
@@ -66,14 +68,11 @@ def deepen_(
                 parts.append((f"activation{i}", copy.deepcopy(activation)))
             parts.append((f"identity{i}", _identity_like(model.get_submodule(name))))
             if norm is not None:
-                new_norms.append(_norm_like(norm))
+                new_norms.append(_norm_like(norm, parts[-1][1].weight))
                 parts.append((f"norm{i}", new_norms[-1]))
         _wrap_(model, last, parts)
-    for name in sorted(
-        new_blocks, key=lambda n: n.count("."), reverse=True
-    ):  # a block inside another one first
-        added = new_blocks[name]
-        _wrap_(model, name, [(f"block{i}", block) for i, block in enumerate(added, 1)])
+    for name in sorted(new_blocks, key=lambda n: n.count("."), reverse=True):  # inner blocks first
+        _wrap_(model, name, [(f"block{i}", block) for i, block in enumerate(new_blocks[name], 1)])
     if new_norms:
         measure_identity_(model, new_norms, as_batches(data))
 
@@ -93,7 +92,7 @@ def fill_new_(target: nn.Module, names: Sequence[str], data: Tensor | Iterable[T
             _identity_(name, module)
         elif isinstance(module, BATCH_NORMS):
             norms.append((name, module))
-        elif isinstance(module, nn.Sequential):
+        elif isinstance(module, nn.Sequential | nn.ModuleList):
             pending += [f"{name}.{child}" for child, _ in module.named_children()]
         elif any(True for _ in module.parameters()):
             _zero_branch_(name, module)
@@ -124,26 +123,20 @@ def _expand(model: nn.Module, insert: Sequence[str]) -> list[str]:
 def _site(
     model: nn.Module, traced: Sequence[fx.GraphModule], name: str
 ) -> tuple[str, nn.Module | None, nn.Module | None]:
-    """Where to insert for layer ``name``: (the module to insert after, its batch norm, the activation to repeat)."""
+    """Where to insert for layer ``name``: (the module to insert after, its batch norm, the activation)."""
     layer = model.get_submodule(name)
     if isinstance(layer, CONVOLUTIONS) and any(k % 2 == 0 for k in layer.kernel_size):
-        raise InputError(
-            f"cannot deepen at {name!r}: an even kernel {tuple(layer.kernel_size)} has no center tap"
-        )
+        raise InputError(f"cannot deepen at {name!r}: an even kernel {layer.kernel_size} has no center tap")
     found = []
     for graph in traced:
         calls = [n for n in graph.graph.nodes if n.op == "call_module" and n.target == name]
         if len(calls) > 1:
-            raise InputError(
-                f"cannot deepen at {name!r}: it is called {len(calls)} times in one forward pass"
-            )
+            raise InputError(f"cannot deepen at {name!r}: one forward pass calls it {len(calls)} times")
         found += [_tail(model, graph, calls[0])] if calls else []
     if not found:
         raise InputError(f"cannot deepen at {name!r}: the forward pass does not call it")
     if len({(last, type(activation)) for last, activation in found}) > 1:
-        raise InputError(
-            f"cannot deepen at {name!r}: different layers follow it in training and in evaluation"
-        )
+        raise InputError(f"cannot deepen at {name!r}: what follows it differs in training and evaluation")
     last, activation = found[0]
     norm = model.get_submodule(last)
     return last, norm if isinstance(norm, BATCH_NORMS) else None, activation
@@ -162,16 +155,14 @@ def _tail(model: nn.Module, graph: fx.GraphModule, node: fx.Node) -> tuple[str, 
     for user in users:
         label, activation = _activation(model, user)
         if label is not None:
-            raise InputError(
-                f"cannot deepen at {name!r}: {label} follows, and applying it twice is not applying it once"
-            )
+            raise InputError(f"cannot deepen at {name!r}: {label} follows, and twice is not the same as once")
         if len(users) == 1:
             repeated = activation
     return last, repeated
 
 
 def _activation(model: nn.Module, node: fx.Node) -> tuple[str | None, nn.Module | None]:
-    """(name of an activation that cannot be repeated, None), or (None, one that can be or None if it is no activation)."""
+    """(name of an activation that must not be repeated, None), or (None, one that may be, if it is one)."""
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
         if isinstance(module, NOT_IDEMPOTENT):
@@ -193,26 +184,20 @@ def _identity_like(layer: nn.Module) -> nn.Module:
     """A stride-1 layer with the kernel, groups and bias of ``layer`` that returns what ``layer`` puts out."""
     weight = layer.weight
     options = {"bias": layer.bias is not None, "device": weight.device, "dtype": weight.dtype}
-    with torch.random.fork_rng(
-        [weight.device] if weight.is_cuda else []
-    ):  # constructors draw from the global generator
-        if isinstance(layer, nn.Linear):
-            identity = nn.Linear(layer.out_features, layer.out_features, **options)
-        else:
-            kind = next(kind for kind in CONVOLUTIONS if isinstance(layer, kind))
-            padding = tuple(k // 2 for k in layer.kernel_size)
-            c = layer.out_channels
-            identity = kind(c, c, layer.kernel_size, padding=padding, groups=layer.groups, **options)
+    n = len(weight)
+    if isinstance(layer, nn.Linear):
+        identity = skip_init(nn.Linear, n, n, **options)
+    else:
+        options |= {"padding": tuple(k // 2 for k in layer.kernel_size), "groups": layer.groups}
+        identity = skip_init(type(layer), n, n, layer.kernel_size, **options)
     _identity_("", identity)
-    return identity.train(layer.training)
+    return identity
 
 
 def _identity_(name: str, layer: nn.Module) -> None:
     """Dirac kernel or identity matrix, bias zero."""
     if layer.weight.shape[0] != layer.weight.shape[1] * getattr(layer, "groups", 1):
-        raise InputError(
-            f"layer {name!r} is new and changes the number of channels, so it cannot start as the identity"
-        )
+        raise InputError(f"layer {name!r} is new; as it changes the channels it cannot start as the identity")
     if isinstance(layer, nn.Linear):
         nn.init.eye_(layer.weight)
     elif any(s != 1 for s in layer.stride) or any(k % 2 == 0 for k in layer.kernel_size):
@@ -223,17 +208,9 @@ def _identity_(name: str, layer: nn.Module) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def _norm_like(norm: nn.Module) -> nn.Module:
+def _norm_like(norm: nn.Module, weight: Tensor) -> nn.Module:
     """A fresh batch norm with the settings of ``norm``; affine, as its scale must undo the normalization."""
-    fresh = type(norm)(
-        norm.num_features,
-        norm.eps,
-        norm.momentum,
-        device=next(iter(norm.state_dict().values())).device if norm.state_dict() else None,
-    )
-    if norm.weight is not None:
-        fresh = fresh.to(norm.weight.dtype)
-    return fresh.train(norm.training)
+    return type(norm)(norm.num_features, norm.eps, norm.momentum, device=weight.device, dtype=weight.dtype)
 
 
 def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> None:
@@ -241,6 +218,8 @@ def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> N
     layer = model.get_submodule(name)
     wrapped = nn.Sequential(OrderedDict([("layer", layer), *parts]))
     wrapped.training = layer.training
+    for _, part in parts:
+        part.train(layer.training)
     setattr(model.get_submodule(parent), child, wrapped)
 
 
@@ -248,7 +227,7 @@ def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> N
 
 
 def _empty_block(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
-    """A new block like ``name``: weights drawn afresh (He et al. 2015), except that its branch ends in zeros."""
+    """A new block like ``name``: weights drawn afresh (He et al. 2015), but its branch ends in zeros."""
     block = copy.deepcopy(model.get_submodule(name))
     for child_name, module in block.named_modules():
         if isinstance(module, DENSE):
@@ -262,7 +241,7 @@ def _empty_block(model: nn.Module, name: str, generator: torch.Generator) -> nn.
             module.reset_parameters()
         elif module._parameters and any(p is not None for p in module._parameters.values()):
             raise InputError(
-                f"cannot deepen at {name!r}: its {child_name!r} ({type(module).__name__}) cannot be drawn afresh"
+                f"cannot deepen at {name!r}: a {type(module).__name__} ({child_name}) cannot be drawn afresh"
             )
     _zero_branch_(name, block)
     return block
@@ -279,28 +258,23 @@ def _zero_branch_(name: str, block: nn.Module) -> None:
     source = next(n for n in graph.nodes if n.op == "placeholder")
     node = next(n for n in graph.nodes if n.op == "output").args[0]
     if not isinstance(node, fx.Node):
-        raise InputError(refuse + "it is not a convolution, a linear layer or a residual block")
+        raise InputError(refuse + _KINDS)
     label, activation = _activation(block, node) if node.op != "placeholder" else (None, None)
     if label is not None:
-        raise InputError(refuse + f"it ends in {label}, and applying it twice is not applying it once")
+        raise InputError(refuse + f"it ends in {label}, and twice is not the same as once")
     if activation is not None:
         node = node.all_input_nodes[0]
     operands = node.all_input_nodes
     adds = getattr(node.target, "__name__", str(node.target)).rstrip("_") in ("add", "iadd")
     if not adds or len(operands) != 2 or source not in operands:
-        raise InputError(
-            refuse
-            + "it is not a convolution, a linear layer or a residual block that adds its unchanged input"
-        )
+        raise InputError(refuse + _KINDS)
     end = next(n for n in operands if n is not source)
     while end.op == "call_module" and is_dropout(block.get_submodule(str(end.target))):
         end = end.all_input_nodes[0]
     last = block.get_submodule(str(end.target)) if end.op == "call_module" else None
     calls = sum(n.op == "call_module" and n.target == end.target for n in graph.nodes)
     if not isinstance(last, (*DENSE, *NORMS)) or last.weight is None or calls > 1:
-        raise InputError(
-            refuse + "its branch does not end in a normalization, convolution or linear layer of its own"
-        )
+        raise InputError(refuse + "its branch does not end in a normalization or weight layer of its own")
     nn.init.zeros_(last.weight)
     if last.bias is not None:
         nn.init.zeros_(last.bias)

@@ -91,19 +91,20 @@ def grow(
         raise InputError(
             f"random_pad is {random_pad!r}; choose one of {', '.join(PADS)}, or None for Net2Net"
         )
+    if random_pad is not None and noise != "none":
+        raise InputError(f"random_pad draws all new channels; noise is {noise!r} but must be 'none' with it")
     coupling = couple(teacher, example_input)
     student, widths, insert, new = _prepare(teacher, target, coupling)
     mappings = {axis: draw(axis, width, generator) for axis, width in widths.items()}
-    tensors = {
-        name: widened(layer, mappings, random_pad, generator) for name, layer in coupling.layers.items()
-    }
+    layers = coupling.layers.values()
+    tensors = {layer.name: widened(layer, mappings, random_pad, generator) for layer in layers}
     if isinstance(target, nn.Module):
         _check_shapes(teacher, student, tensors)
-    for name, layer in coupling.layers.items():
-        write_(student.get_submodule(name), tensors[name], layer.depthwise)
     grown = {
         name: student.get_submodule(name) for name in coupling.layers
     }  # insertion may change their names
+    for layer in layers:
+        write_(grown[layer.name], tensors[layer.name], layer.depthwise)
     if insert:
         deepen_(student, insert, example_input, data, generator)
     if new:
@@ -111,8 +112,8 @@ def grow(
     if random_pad is None:
         _check_preserved(teacher, student, example_input, new)
     if noise != "none":
-        for name, layer in coupling.layers.items():
-            add_noise_(grown[name], layer, mappings, noise, sigma, generator)
+        for layer in layers:
+            add_noise_(grown[layer.name], layer, mappings, noise, sigma, generator)
     return student
 
 
@@ -143,7 +144,7 @@ def coupling_groups(model: nn.Module, example_input: Tensor) -> list[CouplingGro
 def _prepare(
     teacher: nn.Module, target: nn.Module | GrowthSpec | Mapping, coupling: Coupling
 ) -> tuple[nn.Module, dict[Axis, int], Sequence[str], list[str]]:
-    """The network to fill, the new width of each group, the names to insert at, and a target's new modules."""
+    """The network to fill, the width of each group, the names to insert at, and a target's new modules."""
     if isinstance(target, nn.Module):
         like = next(teacher.parameters())
         student = copy.deepcopy(target).to(like.device, like.dtype).train(teacher.training)
@@ -167,17 +168,15 @@ def _spec_widths(coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
     for name, width in spec.widths.items():
         layer = coupling.layers.get(name)
         if layer is None or not isinstance(layer.module, DENSE) or layer.depthwise:
-            why = (
-                "takes its width from its input"
-                if layer is not None
-                else "is not a layer that the network's forward calls"
-            )
+            why = "has no width of its own" if layer is not None else "is not called by the forward pass"
             raise InputError(f"growth: widths: {name!r} {why}; name a convolution or linear layer")
+        if not isinstance(width, int):
+            raise InputError(f"growth: widths: {name!r} is {width!r}; give a whole number of channels")
         axis = layer.rows.segments[0].axis.root()
         other, other_width = asked.setdefault(axis, (name, width))
         if other_width != width:
             raise InputError(
-                f"growth: widths: {other!r} and {name!r} share channels; {other_width} and {width} cannot both hold"
+                f"growth: widths: {other!r} and {name!r} share channels; give one width, not {other_width} and {width}"
             )
     widths = {axis: width for axis, (_, width) in asked.items()}
     for axis in coupling.axes():
@@ -195,20 +194,17 @@ def _target_widths(coupling: Coupling, target: nn.Module) -> dict[Axis, int]:
     for name, layer in coupling.layers.items():
         module = modules.get(name)
         if module is None:
-            raise InputError(
-                f"the target has no layer {name!r}; it must keep the names of the teacher's layers"
-            )
+            raise InputError(f"the target has no layer {name!r}; it must keep the teacher's names")
         _check_same_kind(name, layer, module)
     for axis in coupling.axes():
-        axis.pins[:] = [
-            pin for pin in axis.pins if pin.kind != "literal"
-        ]  # the target's own code holds the new size
+        # A size written as a number in the code is the target's own affair: its code holds the new one.
+        axis.pins[:] = [pin for pin in axis.pins if pin.kind != "literal"]
         for name in axis.layers:
             width = len(modules[name].weight)
             first, first_width = widths.setdefault(axis, (name, width))
             if width != first_width:
                 raise InputError(
-                    f"{first!r} and {name!r} share channels, but the target gives them {first_width} and {width}"
+                    f"{first!r} and {name!r} share channels; the target gives them {first_width} and {width}"
                 )
     return {axis: width for axis, (_, width) in widths.items()}
 
@@ -224,9 +220,7 @@ def _check_same_kind(name: str, layer: Layer, module: nn.Module) -> None:
     for setting in settings:
         before, after = getattr(old, setting, None), getattr(module, setting, None)
         if before != after:
-            raise InputError(
-                f"layer {name!r}: {setting} is {before} in the teacher and {after} in the target"
-            )
+            raise InputError(f"layer {name!r}: {setting} is {before} in the teacher, {after} in the target")
 
 
 def _new_modules(teacher: nn.Module, target: nn.Module) -> list[str]:
@@ -248,9 +242,8 @@ def _check_shapes(teacher: nn.Module, target: nn.Module, tensors: Mapping[str, M
             raise InputError(f"layer {name!r}: the target has no {part!r}")
         if theirs[key].shape != ours.shape:
             why = "" if name in tensors else " (growth does not know how to widen it)"
-            raise InputError(
-                f"layer {name!r}: {part} would be {tuple(ours.shape)}; the target has {tuple(theirs[key].shape)}{why}"
-            )
+            wanted, got = tuple(theirs[key].shape), tuple(ours.shape)
+            raise InputError(f"layer {name!r}: {part} would be {got}, the target has {wanted}{why}")
         if name not in tensors:
             with torch.no_grad():
                 theirs[key].copy_(tensor)
@@ -258,11 +251,9 @@ def _check_shapes(teacher: nn.Module, target: nn.Module, tensors: Mapping[str, M
 
 def _check_preserved(teacher: nn.Module, student: nn.Module, x: Tensor, new: Sequence[str]) -> None:
     """Compare the outputs in evaluation mode: the last guard, for code whose effect a graph does not show."""
-    hint = (
-        f"its new layers ({', '.join(new)}) cannot all start as the identity"
-        if new
-        else "its code depends on the width"
-    )
+    hint = "its code depends on the widths"
+    if new:
+        hint = f"its new layers ({', '.join(new)}) cannot all start as the identity"
     name = type(teacher).__name__
     try:
         ours = outputs(student, x)

@@ -22,7 +22,7 @@ from .trace import graphs, is_dropout, place
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with tensors: ``rows`` lie along dimension 0 of each, ``columns`` along dimension 1 of the weight."""
+    """A layer with tensors: ``rows`` lie along their dimension 0, ``columns`` along dimension 1 of the weight."""
 
     name: str
     module: nn.Module
@@ -36,10 +36,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Coupling:
-    """The layers of a network by name, in the order of the computation, and its graphs."""
+    """The layers of a network by name, in the order of the computation."""
 
     layers: dict[str, Layer]
-    graphs: list[fx.GraphModule]
 
     def axes(self) -> list[Axis]:
         """The coupling groups that some convolution or linear layer makes, each once."""
@@ -53,11 +52,10 @@ def couple(model: nn.Module, example_input: Tensor) -> Coupling:
     Raises:
         InputError: the network cannot be traced, or does not run on ``example_input``.
     """
-    traced = graphs(model, example_input)
     walk = _Walk(model)
-    for graph in traced:
+    for graph in graphs(model, example_input):
         walk.graph(graph.graph)
-    return Coupling(walk.layers, traced)
+    return Coupling(walk.layers)
 
 
 class _Walk:
@@ -134,17 +132,15 @@ class _Walk:
         if len(inputs) != 1:
             return self.unknown(node)
         x = self.values[inputs[0]]
-        if hasattr(module, "parametrizations") or (
-            hasattr(module, "weight") and "weight" not in module._parameters
-        ):
+        computed = hasattr(module, "weight") and "weight" not in module._parameters
+        if computed or hasattr(module, "parametrizations"):
             return self.unknown(node, "computes its weight from other tensors")
         if isinstance(module, CONVOLUTIONS):
             return self.convolution(node, name, module, x)
         if isinstance(module, nn.Linear):
             return self.linear(node, name, module, x)
-        if (isinstance(module, nn.PReLU) and module.num_parameters > 1) or isinstance(
-            module, PER_CHANNEL_NORMS
-        ):
+        slopes = isinstance(module, nn.PReLU) and module.num_parameters > 1
+        if slopes or isinstance(module, PER_CHANNEL_NORMS):
             return self.per_channel(node, name, module, x)
         if isinstance(module, AVERAGING_NORMS):
             return self.averaging_norm(node, name, module, x)
@@ -180,12 +176,7 @@ class _Walk:
             if len(x.segments) == 1 and single.size % groups == 0:
                 single.keep_blocks(groups, name)
             else:
-                x.pin(
-                    Pin(
-                        name,
-                        f"is a grouped convolution ({groups} groups) whose groups mix inputs",
-                    )
-                )
+                x.pin(Pin(name, f"is a convolution in {groups} groups that do not fit its inputs"))
             out.segments[0].axis.keep_blocks(groups, name)
         return out
 
@@ -199,7 +190,7 @@ class _Walk:
         return out
 
     def per_channel(self, node: fx.Node, name: str, module: nn.Module, x: Layout | None) -> Layout | None:
-        """Batch norm, instance norm, PReLU with a slope per channel: one entry per channel in every tensor."""
+        """Batch norm, instance norm, PReLU with a slope per channel: one entry per channel in each tensor."""
         state = module.state_dict()
         if x is None or x.dim != 1:
             self.unknown(node, "acts on a dimension that is not known to be the channels'")
@@ -256,10 +247,8 @@ class _Walk:
             return self.flatten(node, _argument(node, 1, "start_dim", 0), _argument(node, 2, "end_dim", -1))
         if base in ("view", "reshape"):
             return self.reshape(node)
-        if (
-            base in ("squeeze", "unsqueeze")
-            and node.meta["shape"][: x.dim + 1] == inputs[0].meta["shape"][: x.dim + 1]
-        ):
+        upto = x.dim + 1
+        if base in ("squeeze", "unsqueeze") and node.meta["shape"][:upto] == inputs[0].meta["shape"][:upto]:
             return x
         if base in ("mean", "sum", "amax", "amin"):
             return self.reduce(node)
@@ -287,7 +276,7 @@ class _Walk:
         return self.unknown(node)
 
     def reshape(self, node: fx.Node) -> Layout | None:
-        """``view`` and ``reshape`` where they do what ``flatten(1)`` does, or leave the channels as they are."""
+        """``view`` and ``reshape`` that do what ``flatten(1)`` does, or leave the channels as they are."""
         source = self.tensors(node)[0]
         x, before, after = self.values[source], source.meta["shape"], node.meta["shape"]
         sizes = node.args[1:] if len(node.args) > 2 else _argument(node, 1, "shape", ())
@@ -300,13 +289,8 @@ class _Walk:
             return self.unknown(node)
         number = sizes[x.dim] if x.dim < len(sizes) else None
         if isinstance(number, int) and number != -1:
-            x.pin(
-                Pin(
-                    place(node),
-                    f"holds the size {number} as a number in the code; use flatten or -1",
-                    "literal",
-                )
-            )
+            reason = f"holds the size {number} as a number in the code; use flatten or -1"
+            x.pin(Pin(place(node), reason, "literal"))
         return result
 
     def reduce(self, node: fx.Node) -> Layout | None:
@@ -329,7 +313,7 @@ class _Walk:
         for n in known:  # count dimensions from the right, as broadcasting does
             x = self.values[n]
             x = x.at(x.dim + ndim - len(n.meta["shape"]))
-            if x.size == 1 != node.meta["shape"][x.dim]:
+            if x.size == 1 and node.meta["shape"][x.dim] != 1:
                 x.pin(Pin(place(node), "spreads a single channel over all others"))
             elif result is None:
                 result = x

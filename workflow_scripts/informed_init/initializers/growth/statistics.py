@@ -25,15 +25,16 @@ def mode(model: nn.Module, training: bool) -> Iterator[None]:
             module.training = was_training
 
 
-def as_batches(data: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
-    """A tensor of images as batches of at most 256; anything else is taken to be batches already."""
-    return data.split(_BATCH) if isinstance(data, Tensor) else data
+def as_batches(data: Tensor | Iterable) -> Iterator[Tensor]:
+    """A tensor of images as batches of at most 256; batches as they are, without the labels a loader adds."""
+    for batch in data.split(_BATCH) if isinstance(data, Tensor) else data:
+        yield batch[0] if isinstance(batch, list | tuple) else batch
 
 
 def check_data(data: Tensor | Iterable[Tensor] | None, layer: str) -> None:
     if data is None:
         raise InputError(
-            f"deepening at {layer!r} adds batch norm, whose statistics are measured: pass training images as data="
+            f"deepening at {layer!r} adds batch norm, to be measured: pass training images as data="
         )
 
 
@@ -63,12 +64,10 @@ def measure_identity_(model: nn.Module, norms: Sequence[nn.Module], batches: Ite
             stack.callback(norm.register_forward_pre_hook(add).remove)
         stack.enter_context(mode(model, training=False))
         for batch in batches:
-            model(batch)
+            model(batch.to(norms[0].weight))
         for norm, (total, squares, count) in sums.items():
             if count == 0:
-                raise InputError(
-                    "data holds no images; the statistics of inserted batch norms are measured on them"
-                )
+                raise InputError("data holds no images; inserted batch norms are measured on them")
             mean = total / count
             variance = (squares / count - mean.square()).clamp_min(0)
             norm.running_mean.copy_(mean)
@@ -78,7 +77,7 @@ def measure_identity_(model: nn.Module, norms: Sequence[nn.Module], batches: Ite
 
 
 def outputs(model: nn.Module, x: Tensor, training: bool = False) -> list[Tensor]:
-    """All tensors that ``model`` returns for ``x``, as a flat list; dropout is off, the model is not changed.
+    """All numbers that ``model`` returns for ``x``, as a flat list; dropout is off, the model is not changed.
 
     In training mode a copy runs, since batch norm would note the batch.
     """
@@ -92,7 +91,8 @@ def outputs(model: nn.Module, x: Tensor, training: bool = False) -> list[Tensor]
 
 def _tensors(value) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
-        yield value
+        if value.is_floating_point():
+            yield value
     elif isinstance(value, dict):
         for item in value.values():
             yield from _tensors(item)

@@ -11,7 +11,7 @@ from ...errors import InputError
 
 
 def is_dropout(module: nn.Module) -> bool:
-    """Dropout of any kind, a user's own DropBlock or stochastic depth included; known by name, without tensors."""
+    """Dropout of any kind, a user's own DropBlock or stochastic depth included, by its name."""
     name = type(module).__name__.lower()
     return ("drop" in name or "stochasticdepth" in name) and not module.state_dict()
 
@@ -68,9 +68,9 @@ def graphs(model: nn.Module, example_input: Tensor) -> list[fx.GraphModule]:
             try:
                 _Shapes(graph).run(example_input)
             except Exception as error:
+                name, shape = type(model).__name__, tuple(example_input.shape)
                 raise InputError(
-                    f"{type(model).__name__} does not run on an example_input of {tuple(example_input.shape)} "
-                    f"({_first_line(error)})"
+                    f"{name} does not run on an example_input of {shape} ({_first_line(error)})"
                 ) from error
         traced.append(graph)
     return traced
