@@ -1,5 +1,4 @@
-"""Data sets on disk -> tasks: what is read is what was written, and what cannot be used is refused by name.
-"""
+"""Data sets on disk -> tasks: what is read is what was written; what cannot be used is refused by name."""
 
 import hashlib
 import os
@@ -197,6 +196,7 @@ def test_files_other_than_the_official_ones_are_refused_with_both_checksums(tmp_
         assert any(official in str(error.value) for official in dataset.md5.values())
 
 
+@pytest.mark.slow  # importing torchvision
 def test_checksums_of_the_catalog_are_the_ones_torchvision_publishes():
     datasets = pytest.importorskip("torchvision.datasets")
     for ours, theirs in (("cifar10", datasets.CIFAR10), ("cifar100", datasets.CIFAR100)):
@@ -519,6 +519,7 @@ def test_hold_out_refuses_to_empty_a_class(labels, fraction, message):
 # --- the real CIFAR-100 --------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # importing torchvision
 def test_the_real_cifar100_has_its_known_counts_and_is_what_torchvision_reads():
     root = os.environ.get("INFORMED_INIT_DATA_ROOT", "")
     if not (Path(root or ".") / "cifar-100-python").is_dir():

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from .errors import InputError
@@ -169,6 +168,8 @@ def cluster(method: str, k: int, filters: np.ndarray, seed: int) -> tuple[np.nda
     scikit-learn fits a random subsample; one assignment of all filters then gives the shares and the final centers, in the
     pixel domain: the members' mean filter, or its even part for ``fourier-real`` (what the paper's inverse FFT yields).
     """
+    from sklearn.cluster import KMeans  # imported here: jobs that only draw from banks start seconds sooner
+
     n, height, width = filters.shape
     if n < k:
         raise InputError(f"{k} clusters were asked for, but there are only {n} filters; lower k or use more sources")

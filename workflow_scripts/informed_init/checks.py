@@ -107,8 +107,8 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
             valid = settings + list(workflow.ARM_KEYS)
             raise InputError(f"{where}: initializer {section['initializer']!r} has no setting {key!r}; {_hint(key, valid)}")
     if ("bank" in parameters) != ("bank" in section):
-        verb = "needs" if "bank" in parameters else "takes no"
-        raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} a bank")
+        verb = "needs a" if "bank" in parameters else "takes no"
+        raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} bank")
     if "bank" in section:
         bank = section["bank"]
         if (bank["method"] in CLUSTERING) != ("k" in bank):

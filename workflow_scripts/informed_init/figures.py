@@ -199,12 +199,16 @@ def draw_curves(
         grid = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
         for axes, (name, arms) in zip(grid, members.items(), strict=True):
             for arm in arms:
-                _draw_curve(axes, table[table["arm"] == arm], entries[arm], colors[arm])
+                # many bands over each other stay as light as a few
+                _draw_curve(
+                    axes, table[table["arm"] == arm], entries[arm], colors[arm], min(0.13, 0.65 / most)
+                )
             axes.set_title(name, loc="left", pad=4)
             axes.set_ylabel(ylabel)
         first, last = int(table["epoch"].min()), int(table["epoch"].max())
         axes.set_xlim(first - 0.02 * (last - first) - 0.02, last + 0.02)
         axes.set_xticks([e for e in range(first, last + 1) if last - first < 10 or e == first or e % 5 == 0])
+        axes.set_ylim(*_limits(table))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         axes.set_xlabel("epoch")
         figure.draw_without_rendering()  # fixes the layout, so that heights are known
@@ -214,12 +218,25 @@ def draw_curves(
     write_csv(table, path_csv)
 
 
-def _draw_curve(axes: Axes, rows: pd.DataFrame, entry: Mapping, color: str) -> None:
-    axes.fill_between(rows["epoch"], rows["low"], rows["high"], color=color, alpha=0.13, linewidth=0)
+def _draw_curve(axes: Axes, rows: pd.DataFrame, entry: Mapping, color: str, alpha: float) -> None:
+    if len(rows) == 1:
+        axes.vlines(rows["epoch"], rows["low"], rows["high"], color=color, alpha=0.4, linewidth=1.4)
+    axes.fill_between(rows["epoch"], rows["low"], rows["high"], color=color, alpha=alpha, linewidth=0)
     axes.plot(rows["epoch"], rows["published"], color=color, linestyle=(0, (3, 2)), linewidth=0.8)
     marker = entry.get("marker") or ("o" if len(rows) == 1 else None)
     style = {"linestyle": entry.get("linestyle", "-"), "marker": marker, "markersize": 3, "linewidth": 1.4}
     axes.plot(rows["epoch"], rows["mean"], color=color, **style, clip_on=False)
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """The range of the values: all lines, and bands as far as they leave the lines half of the height."""
+    lines = table[["mean", "published"]].to_numpy()
+    low, high = np.nanmin(lines), np.nanmax(lines)
+    room = max(high - low, 1.0) / 2
+    bands = table[["low", "high"]].to_numpy()
+    low = max(np.nanmin([low, *bands.flat]), low - room)
+    high = min(np.nanmax([high, *bands.flat]), high + room)
+    return low - 0.05 * room, high + 0.05 * room
 
 
 def _metric_label(spec: Mapping) -> str:
@@ -239,6 +256,8 @@ def _caption(table: pd.DataFrame, spec: Mapping) -> str:
         baseline = spec.get("baseline")
         name = first["label"].get(baseline, baseline)
         words += f"; band: 95 % interval of the {f'paired difference from {name}' if baseline else 'mean'}"
+        low, high = _limits(table)
+        words += " (cut off)" if table["low"].min() < low or table["high"].max() > high else ""
     words += f"; {_size(usual)}"
     for size in dict.fromkeys(sizes.values()):
         if size != usual:
@@ -250,11 +269,12 @@ def _caption(table: pd.DataFrame, spec: Mapping) -> str:
 
 
 def _size(size: tuple[int, int]) -> str:
-    """``(10, 1)`` -> ``n = 10 tasks × 1 replica``."""
+    """``(10, 1)`` -> ``n = 10 tasks × 1 replica``, kept on one line."""
     if size == (1, 1):
         return "n = 1: no interval"
     tasks, replicas = size
-    return f"n = {tasks} task{'' if tasks == 1 else 's'} × {replicas} replica{'' if replicas == 1 else 's'}"
+    words = f"n = {tasks} task{'' if tasks == 1 else 's'} × {replicas} replica{'' if replicas == 1 else 's'}"
+    return words.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _label_ends(axes: Axes, table: pd.DataFrame, colors: Mapping[str, str]) -> None:
@@ -263,7 +283,7 @@ def _label_ends(axes: Axes, table: pd.DataFrame, colors: Mapping[str, str]) -> N
     scale = axes.figure.dpi / 72
     heights = axes.transData.transform(last[["epoch", "mean"]])[:, 1] / scale
     glue = 2 * "\N{NO-BREAK SPACE}"  # a long label breaks, but not before its number
-    texts = [textwrap.fill(f"{row.label}{glue}{row.mean:.1f}", 22) for row in last.itertuples()]
+    texts = [textwrap.fill(f"{row.label}{glue}{row.mean:.1f}", 24) for row in last.itertuples()]
     sizes = [FONT * 1.2 * (text.count("\n") + 1) for text in texts]
     places = spread(heights, sizes, axes.bbox.y0 / scale, axes.bbox.y1 / scale)
     for row, text, height, place in zip(last.itertuples(), texts, heights, places, strict=True):

@@ -25,7 +25,7 @@ when there is nothing but residual noise.
 **Few levels.** Two levels have only three distinct resamples, so with fewer than three tasks or replicas the
 same mean and standard error get Student's t quantile with Satterthwaite's degrees of freedom. For a single
 task or replica that is the ordinary t interval over the other factor, which says nothing about the factor
-that has one level; for two levels it is approximate, mostly wider than necessary (96-100 %, but 89 % for two
+that has one level; for two levels it is approximate, mostly wider than necessary (95-100 %, but 89 % for two
 tasks that dominate). ``note`` says which case it is. One cell has no interval.
 """
 
@@ -98,9 +98,11 @@ def paired_difference(
 ) -> Comparison:
     """Mean of ``a - b`` over paired cells with its interval (method: this module's docstring).
 
-    Args: a, b: accuracies of two arms, each (tasks, replicas); the same cell is the same task and replica.
-        confidence: of the interval. resamples: bootstrap draws of tasks and replicas; the smallest possible
-        p-value is 1 / (resamples + 1). seed: of the draws.
+    Args:
+        a, b: accuracies of two arms, each (tasks, replicas); the same cell is the same task and replica.
+        confidence: of the interval.
+        resamples: bootstrap draws of tasks and replicas; no p-value is below 1 / (resamples + 1).
+        seed: of the draws.
 
     Raises:
         InputError: shapes differ, are not two-dimensional or hold a value that is not finite.
@@ -109,8 +111,7 @@ def paired_difference(
     if a.shape != b.shape:
         raise InputError(f"paired arms need the same cells, but their shapes are {a.shape} and {b.shape}")
     interval = mean_interval(a - b, confidence=confidence, resamples=resamples, seed=seed)
-    spread = float((a - b).std(ddof=1)) if a.size > 1 else 0.0
-    effect = interval.mean / spread if spread > 0 else None
+    effect = None if interval.low is None else interval.mean / float((a - b).std(ddof=1))
     return Comparison(**vars(interval), p=interval.p_value(), effect_size=effect)
 
 
@@ -262,14 +263,15 @@ def claim_p_value(comparison: Comparison, direction: str, threshold: float) -> f
     return max(comparison.p_value(-threshold), comparison.p_value(threshold))
 
 
-def verdict(comparison: Comparison, direction: str, threshold: float, p_holm: float | None) -> Verdict:
+def verdict(comparison: Comparison, direction: str, threshold: float, p_holm: float | None = None) -> Verdict:
     """Judge the claim that a paired difference lies where it is claimed to.
 
     Claimed is that it is ``greater`` or ``less`` than ``threshold``, or within +-``threshold``
     (``equivalent``).
 
-    * supported: the Holm-corrected p-value of the claim (:func:`claim_p_value`) is below 0.05 and the whole
-      confidence interval lies where the claim puts the difference;
+    * supported: the whole confidence interval lies where the claim puts the difference, and ``p_holm``, the
+      Holm-corrected p-value of the claim (:func:`claim_p_value`), is below 0.05; without ``p_holm`` (one
+      claim alone, nothing to correct for) the interval decides;
     * not supported: the whole interval lies where the claim does not put it;
     * undecided: everything else, no interval included.
     """
@@ -290,14 +292,14 @@ def verdict(comparison: Comparison, direction: str, threshold: float, p_holm: fl
         inside = -threshold < low and high < threshold
         outside = low >= threshold or high <= -threshold
     interval = f"{comparison.confidence:.0%} interval [{low:+.2f}, {high:+.2f}]"
-    if inside and p_holm is not None and p_holm < ALPHA:
-        return Verdict("supported", f"{interval} lies {claimed} and Holm p = {p_holm:.2g} < {ALPHA:g}")
     if outside:
         return Verdict("not supported", f"no part of the {interval} lies {claimed}")
-    reason = "it reaches beyond"
-    if inside:
-        reason = "no p-value" if p_holm is None else f"Holm p = {p_holm:.2g} is not below {ALPHA:g}"
-    return Verdict("undecided", f"claimed {claimed}; {interval}: {reason}")
+    if not inside:
+        return Verdict("undecided", f"the {interval} lies {claimed} only in part")
+    if p_holm is None:
+        return Verdict("supported", f"the {interval} lies {claimed}")
+    relation, word = ("is below", "supported") if p_holm < ALPHA else ("is not below", "undecided")
+    return Verdict(word, f"the {interval} lies {claimed}; Holm p = {p_holm:.2g} {relation} {ALPHA:g}")
 
 
 def _check_direction(direction: str) -> None:

@@ -178,8 +178,8 @@ _DATA_SETS = (
         image_size=32,
         channels=3,
         num_classes=100,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
+        mean=(0.470, 0.470, 0.470),  # the colors are drawn alike for all three channels
+        std=(0.179, 0.179, 0.179),
         files={"train": ("train",), "test": ("test",), "meta": ("meta",)},
     ),
     DataSet(
@@ -189,8 +189,8 @@ _DATA_SETS = (
         image_size=64,
         channels=3,
         num_classes=None,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
+        mean=(0.498, 0.498, 0.498),
+        std=(0.181, 0.181, 0.181),
     ),
 )
 _BY_NAME = {dataset.name: dataset for dataset in _DATA_SETS}

@@ -52,7 +52,8 @@ def fetch(
         return folder
     if not dataset.archives:
         raise InputError(
-            f"{folder}: no such folder, and data set {dataset.name} is made by code, not downloaded"
+            f"{folder}: no such folder, and data set {dataset.name} is made by code, not downloaded; "
+            "write it with informed_init.tasks.procedural.write"
         )
     downloads = Path(data_root) / f".{dataset.name}.download"
     archives = [_download(archive, downloads, log, first_wait) for archive in dataset.archives]

@@ -45,8 +45,7 @@ def write(
     images_per_class_test: int,
     classes: int | None = None,
 ) -> Path:
-    """Write ``procedural`` or ``procedural64`` under ``data_root``, replacing an earlier one; returns its
-    folder.
+    """Write ``procedural`` or ``procedural64`` under ``data_root`` (an earlier one is replaced); its folder.
 
     The same arguments give the same bytes (with the same numpy and Pillow). ``classes``, for ``procedural64``
     only, is how many of the 100 classes to draw (default 20: four families). Raises :class:`InputError` for
@@ -152,24 +151,24 @@ def _rings(x, y, k, draw):  # radial frequency
 
 
 def _spokes(x, y, k, draw):  # how many
-    return _square((3, 4, 5, 6, 8)[k] * _polar(x, y)[1] + _any_phase(draw))
+    return _square((3, 4, 5, 6, 7)[k] * _polar(x, y)[1] + _any_phase(draw))
 
 
 def _spirals(x, y, k, draw):  # pitch
     r, angle = _polar(x, y)
-    return _wave((2, 5, 8, 11.5, 16)[k] * r + 2 * angle + _any_phase(draw))
+    return _wave((2, 4, 6, 8.5, 11.5)[k] * r + 2 * angle + _any_phase(draw))
 
 
 def _polygons(x, y, k, draw):  # corners
     r, angle = _polar(x, y)
     n = (3, 4, 5, 6, 9)[k]
-    sector = np.mod(angle + draw(-0.3, 0.3) + np.pi / 2, 2 * np.pi / n) - np.pi / n
-    return _inside(r * np.cos(sector) - draw(0.45, 0.65))
+    sector = np.mod(angle + draw(-0.15, 0.15) + np.pi / 2, 2 * np.pi / n) - np.pi / n
+    return _inside(r * np.cos(sector) - draw(0.45, 0.6))
 
 
 def _stars(x, y, k, draw):  # points
     r, angle = _polar(x, y)
-    return _inside(r - draw(0.5, 0.65) * (1 + 0.4 * np.cos((3, 4, 5, 6, 8)[k] * angle + draw(-0.5, 0.5))))
+    return _inside(r - draw(0.5, 0.65) * (1 + 0.45 * np.cos((3, 4, 5, 6, 8)[k] * angle + draw(-0.5, 0.5))))
 
 
 def _ellipses(x, y, k, draw):  # slenderness
@@ -208,9 +207,9 @@ def _frames(x, y, k, draw):  # roundness of nested frames: from diamonds over ci
 
 def _clusters(x, y, k, draw):  # how many blobs
     field = np.zeros_like(x)
-    for _ in range((1, 2, 3, 5, 8)[k]):
+    for _ in range((1, 2, 4, 7, 12)[k]):
         field = np.maximum(
-            field, np.exp(-((x - draw(-0.75, 0.75)) ** 2 + (y - draw(-0.75, 0.75)) ** 2) / 0.035)
+            field, np.exp(-((x - draw(-0.75, 0.75)) ** 2 + (y - draw(-0.75, 0.75)) ** 2) / 0.025)
         )
     return 2 * field - 1
 

@@ -4,8 +4,9 @@ Along one axis a convolution is bilinear in input and kernel: ``y = outputs @ ((
 matrices and one product per row. Written out it needs a product for each pair (output, tap that meets a pixel). With stride 1
 the pairs form a Toeplitz matrix, for which Cook and Toom (see Winograd, Arithmetic Complexity of Computations, 1980; Lavin and
 Gray, CVPR 2016) need only ``outputs + min(taps, inputs) - 1`` products: 3 instead of 4 on a map of 2 pixels, 6 instead of 10
-on 4. Padding costs nothing, since its columns are left out of ``inputs``. In two dimensions the products multiply: 9 instead of
-36, 36 instead of 144. Each product is a matrix product over the batch, so that a layer is one ``torch.bmm``.
+on 4; larger maps are cut into tiles of 4 outputs. Padding costs nothing, since its columns are left out of ``inputs``. In two
+dimensions the products multiply: 9 instead of 36, 36 instead of 144. Each product is a matrix product over the batch, so that
+a layer is one ``torch.bmm``.
 """
 
 from dataclasses import dataclass
@@ -51,17 +52,35 @@ class Axis:
         return sorted({i for row in self.positions for i in row if i >= 0})
 
 
+Matrix = list[list[Fraction]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Reads input positions ``start:stop`` by ``inputs``, writes outputs ``first:last`` by ``outputs (outputs, products)``."""
+
+    start: int
+    stop: int
+    inputs: Matrix
+    first: int
+    last: int
+    outputs: Matrix
+
+
 @dataclass(frozen=True)
 class Scheme:
-    """Exact matrices ``inputs (products, size)``, ``taps (products, live taps)``, ``outputs (outputs, products)``.
+    """Exact matrices of one axis: ``taps (products, live taps)``, and those of each tile of the map.
 
     ``simple`` says that no intermediate value is much larger than the result, so that 16-bit products are safe.
     """
 
-    inputs: list[list[Fraction]]
-    taps: list[list[Fraction]]
-    outputs: list[list[Fraction]]
+    taps: Matrix
+    tiles: list[Tile]
     simple: bool
+
+    @property
+    def products(self) -> int:
+        return len(self.taps) * len(self.tiles)
 
 
 def _times_linear(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:
@@ -95,87 +114,156 @@ def cook_toom(outputs: int, taps: int) -> tuple[list[list[Fraction]], list[list[
     return data, filters, [list(column) for column in zip(*result, strict=True)]
 
 
-@lru_cache(maxsize=256)
-def scheme(axis: Axis) -> Scheme:
-    """The scheme with the fewest products for this axis."""
-    positions, live = axis.positions, axis.live
-    pairs = [(o, k, row[t]) for o, row in enumerate(positions) for k, t in enumerate(live) if row[t] >= 0]
-    products = len(positions) + min(len(live), len(axis.used)) - 1
-    if axis.stride != 1 or axis.dilation != 1 or products >= len(pairs) or products > len(_POINTS) + 1:
-        return Scheme(
-            [[Fraction(int(i == q)) for i in range(axis.size)] for _, _, q in pairs],
-            [[Fraction(int(k == t)) for k in range(len(live))] for _, t, _ in pairs],
-            [[Fraction(int(o == p)) for p, _, _ in pairs] for o in range(len(positions))],
-            simple=True,
-        )
-    outputs = len(positions)
-    if len(live) <= axis.size:  # the kernel slides over the padded input
-        data, filters, result = cook_toom(outputs, len(live))
-        start = live[0] - axis.padding  # input position under the first live tap of the first output
-        inputs = [_window(row, -start, axis.size) for row in data]
-        return Scheme(inputs, filters, result, simple=products <= 3)
-    # the reversed output slides over the padded kernel: y[o] = sum_i x[i] w[i - o + padding]
-    data, filters, result = cook_toom(outputs, axis.size)
-    start = axis.padding - outputs + 1  # tap under the first input of the last output
-    taps = [_window(row, live[0] - start, len(live)) for row in data]
-    return Scheme(filters, taps, result[::-1], simple=products <= 3)
-
-
 def _window(row: list[Fraction], start: int, length: int) -> list[Fraction]:
     """``row[start : start + length]``, zero outside."""
     return [row[i] if 0 <= i < len(row) else Fraction(0) for i in range(start, start + length)]
 
 
+def _pairwise(axis: Axis) -> Scheme:
+    """One product for each pair of an output and a tap that meets a pixel there."""
+    pairs = [
+        (o, k, row[t]) for o, row in enumerate(axis.positions) for k, t in enumerate(axis.live) if row[t] >= 0
+    ]
+    inputs = [[Fraction(int(i == q)) for i in range(axis.size)] for _, _, q in pairs]
+    taps = [[Fraction(int(k == t)) for k in range(len(axis.live))] for _, t, _ in pairs]
+    outputs = [[Fraction(int(o == p)) for p, _, _ in pairs] for o in range(axis.outputs)]
+    return Scheme(taps, [Tile(0, axis.size, inputs, 0, axis.outputs, outputs)], simple=True)
+
+
+def _sliding_kernel(axis: Axis, per_tile: int) -> Scheme:
+    """The kernel slides over the padded input, ``per_tile`` outputs at a time (stride and dilation 1)."""
+    data, filters, result = cook_toom(per_tile, len(axis.live))
+    tiles = []
+    for first in range(0, axis.outputs, per_tile):
+        last = min(first + per_tile, axis.outputs)
+        origin = first - axis.padding + axis.live[0]  # input position under the first live tap of the first output
+        start = min(max(origin, 0), axis.size)
+        stop = max(min(origin + len(data), axis.size), start)
+        inputs = [_window(row, start - origin, stop - start) for row in data]
+        tiles.append(Tile(start, stop, inputs, first, last, result[: last - first]))
+    return Scheme(filters, tiles, simple=len(filters) <= 3)
+
+
+def _sliding_input(axis: Axis) -> Scheme:
+    """The input slides over the padded kernel, last output first: y[o] = sum_i x[i] w[i - o + padding]."""
+    data, filters, result = cook_toom(axis.outputs, axis.size)
+    origin = axis.padding - axis.outputs + 1  # tap under the first input of the last output
+    taps = [_window(row, axis.live[0] - origin, len(axis.live)) for row in data]
+    return Scheme(taps, [Tile(0, axis.size, filters, 0, axis.outputs, result[::-1])], simple=len(taps) <= 3)
+
+
 @lru_cache(maxsize=256)
-def _matrices(rows: Axis, columns: Axis, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The two-dimensional ``inputs``, ``taps`` and ``outputs``: Kronecker products of the two axes' matrices."""
+def scheme(axis: Axis) -> Scheme:
+    """The scheme with the fewest products for this axis."""
+    schemes = [_pairwise(axis)]
+    if axis.stride == axis.dilation == 1:
+        most = len(_POINTS) + 1
+        if axis.outputs + axis.size - 1 <= most:
+            schemes.append(_sliding_input(axis))
+        per_tile = min(axis.outputs, most + 1 - len(axis.live))
+        if per_tile > 0:
+            schemes.append(_sliding_kernel(axis, per_tile))
+    return min(schemes, key=lambda s: s.products)
 
-    def both(name: str) -> Tensor:
-        a, b = (
-            torch.tensor([[float(v) for v in row] for row in getattr(scheme(axis), name)], dtype=torch.float64)
-            for axis in (rows, columns)
+
+@dataclass(frozen=True)
+class MapTile:
+    """A tile of a map: its input rows and columns, output rows and columns, and the matrices on their pixels."""
+
+    window: tuple[slice, slice]
+    inputs: Tensor  # (products, pixels of the window)
+    target: tuple[slice, slice]
+    outputs: Tensor  # (pixels of the target, products)
+
+
+def _kron(a: Matrix, b: Matrix, dtype: torch.dtype, device: torch.device) -> Tensor:
+    a, b = (torch.tensor([[float(v) for v in row] for row in m], dtype=torch.float64) for m in (a, b))
+    return torch.kron(a, b).to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=256)
+def _taps_matrix(rows: Axis, columns: Axis, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return _kron(scheme(rows).taps, scheme(columns).taps, dtype, device)
+
+
+@lru_cache(maxsize=256)
+def _map_tiles(rows: Axis, columns: Axis, dtype: torch.dtype, device: torch.device) -> list[MapTile]:
+    return [
+        MapTile(
+            (slice(r.start, r.stop), slice(c.start, c.stop)),
+            _kron(r.inputs, c.inputs, dtype, device),
+            (slice(r.first, r.last), slice(c.first, c.last)),
+            _kron(r.outputs, c.outputs, dtype, device),
         )
-        return torch.kron(a, b).to(device=device, dtype=dtype)
+        for r in scheme(rows).tiles
+        for c in scheme(columns).tiles
+    ]
 
-    return both("inputs"), both("taps"), both("outputs")
+
+def _gather(maps: Tensor, part: tuple[slice, slice]) -> Tensor:
+    """``(n, h, w, c)`` -> ``(pixels of the part, n * c)``."""
+    pixels = maps[:, part[0], part[1]].permute(1, 2, 0, 3)
+    return pixels.reshape(pixels.shape[0] * pixels.shape[1], -1)
+
+
+def _spread(pixels: Tensor, maps: Tensor, part: tuple[slice, slice], add: bool = False) -> None:
+    """The inverse of :func:`_gather`, into (or onto) ``maps``."""
+    target = maps[:, part[0], part[1]]
+    source = pixels.view(target.shape[1], target.shape[2], target.shape[0], target.shape[3]).permute(2, 0, 1, 3)
+    if add:
+        target.add_(source)
+    else:
+        target.copy_(source)
 
 
 class _SmallMapConvolution(torch.autograd.Function):
-    """``x (n, P, I)``, ``weight (O, T, I)`` -> ``(n, Q, O)``; P, Q: pixels, T: live taps. ``dtype``: of the products."""
+    """``x (n, h, w, I)``, ``weight (live taps, O, I)`` -> ``(n, h', w', O)``. ``dtype``: of the products.
+
+    A product's two matrices are ``(tiles * n, I)`` and ``(I, O)``.
+    """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype: torch.dtype) -> Tensor:
-        ctx.axes, ctx.x_dtype = (rows, columns), x.dtype
+        n, channels_out, channels_in = x.shape[0], *weight.shape[1:]
         with torch.autocast(x.device.type, enabled=False):
-            inputs, _, outputs = _matrices(rows, columns, dtype, x.device)
-            _, taps, _ = _matrices(rows, columns, weight.dtype, x.device)
-            n, channels_out = x.shape[0], weight.shape[0]
-            # (n, products, I) and (O, products, I): a product's matrices are read in place, by their strides
-            u = torch.bmm(taps.expand(channels_out, -1, -1), weight).to(dtype)
-            v = torch.bmm(inputs.expand(n, -1, -1), x.to(dtype))
-            m = v.new_empty(n, v.shape[1], channels_out)
-            torch.bmm(v.permute(1, 0, 2), u.permute(1, 2, 0), out=m.permute(1, 0, 2))
-            ctx.save_for_backward(u, v)
-            ctx.weight_dtype = weight.dtype
-            return torch.bmm(outputs.expand(n, -1, -1), m)
+            taps = _taps_matrix(rows, columns, weight.dtype, x.device)
+            tiles = _map_tiles(rows, columns, dtype, x.device)
+            x = x.to(dtype)
+            u = torch.mm(taps, weight.reshape(len(weight), -1)).view(-1, channels_out, channels_in).to(dtype)
+            v = x.new_empty(len(taps), len(tiles), n * channels_in)
+            for t, tile in enumerate(tiles):
+                torch.mm(tile.inputs, _gather(x, tile.window), out=v[:, t])
+            m = torch.bmm(v.view(len(taps), -1, channels_in), u.transpose(1, 2)).view(len(taps), len(tiles), -1)
+            y = x.new_empty(n, rows.outputs, columns.outputs, channels_out)
+            for t, tile in enumerate(tiles):
+                _spread(torch.mm(tile.outputs, m[:, t]), y, tile.target)
+        ctx.save_for_backward(u, v)
+        ctx.axes, ctx.x_shape, ctx.weight_dtype = (rows, columns), x.shape, weight.dtype
+        return y
 
     @staticmethod
     def backward(ctx, grad: Tensor):
         u, v = ctx.saved_tensors
+        products, channels_out, channels_in = u.shape
         grad_x = grad_weight = None
         with torch.autocast(grad.device.type, enabled=False):
-            inputs, _, outputs = _matrices(*ctx.axes, v.dtype, grad.device)
-            _, taps, _ = _matrices(*ctx.axes, ctx.weight_dtype, grad.device)
-            n, channels_out = grad.shape[0], u.shape[0]
-            grad_m = torch.bmm(outputs.t().expand(n, -1, -1), grad.to(v.dtype))
+            tiles = _map_tiles(*ctx.axes, v.dtype, grad.device)
+            grad = grad.to(v.dtype)
+            grad_m = v.new_empty(products, len(tiles), grad.shape[0] * channels_out)
+            for t, tile in enumerate(tiles):
+                torch.mm(tile.outputs.t(), _gather(grad, tile.target), out=grad_m[:, t])
+            grad_m = grad_m.view(products, -1, channels_out)
             if ctx.needs_input_grad[0]:
-                grad_v = torch.empty_like(v)
-                torch.bmm(grad_m.permute(1, 0, 2), u.permute(1, 0, 2), out=grad_v.permute(1, 0, 2))
-                grad_x = torch.bmm(inputs.t().expand(n, -1, -1), grad_v).to(ctx.x_dtype)
+                grad_v = torch.bmm(grad_m, u).view(products, len(tiles), -1)
+                overlap = len(tiles) > 1
+                grad_x = v.new_zeros(ctx.x_shape) if overlap else v.new_empty(ctx.x_shape)
+                for t, tile in enumerate(tiles):
+                    _spread(torch.mm(tile.inputs.t(), grad_v[:, t]), grad_x, tile.window, add=overlap)
             if ctx.needs_input_grad[1]:
-                grad_u = torch.empty_like(u)
-                torch.bmm(grad_m.permute(1, 2, 0), v.permute(1, 0, 2), out=grad_u.permute(1, 0, 2))
-                grad_weight = torch.bmm(taps.t().expand(channels_out, -1, -1), grad_u.to(ctx.weight_dtype))
+                grad_u = torch.bmm(grad_m.transpose(1, 2), v.view(products, -1, channels_in))
+                taps = _taps_matrix(*ctx.axes, ctx.weight_dtype, grad.device)
+                grad_weight = torch.mm(taps.t(), grad_u.to(ctx.weight_dtype).view(products, -1))
+                grad_weight = grad_weight.view(-1, channels_out, channels_in)
         return grad_x, grad_weight, None, None, None
 
 
@@ -184,16 +272,17 @@ def small_map_conv2d(x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype
 
     Fastest where both are stored channels last, as the result ``(n, O, h', w')`` is.
     """
-    n = x.shape[0]
-    pixels = x.permute(0, 2, 3, 1).reshape(n, rows.size * columns.size, x.shape[1])
-    taps = weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1, weight.shape[1])
-    y = _SmallMapConvolution.apply(pixels, taps, rows, columns, dtype)
-    return y.view(n, rows.outputs, columns.outputs, -1).permute(0, 3, 1, 2)
+    taps = weight.permute(2, 3, 0, 1).reshape(-1, *weight.shape[:2])
+    return _SmallMapConvolution.apply(x.permute(0, 2, 3, 1), taps, rows, columns, dtype).permute(0, 3, 1, 2)
 
 
 def cost(rows: Axis, columns: Axis, channels_in: int, channels_out: int) -> tuple[int, int]:
     """Multiplications per image of :func:`small_map_conv2d` and of the ordinary convolution (which counts padding too)."""
-    products = len(scheme(rows).inputs) * len(scheme(columns).inputs)
-    pixels_in, pixels_out = rows.size * columns.size, rows.outputs * columns.outputs
-    small = products * (channels_in * channels_out + pixels_in * channels_in + pixels_out * channels_out)
-    return small, pixels_out * rows.kernel * columns.kernel * channels_in * channels_out
+    small = 0
+    for r in scheme(rows).tiles:
+        for c in scheme(columns).tiles:
+            products = len(r.inputs) * len(c.inputs)
+            pixels_in, pixels_out = (r.stop - r.start) * (c.stop - c.start), (r.last - r.first) * (c.last - c.first)
+            small += products * (channels_in * channels_out + pixels_in * channels_in + pixels_out * channels_out)
+    taps = rows.kernel * columns.kernel
+    return small, rows.outputs * columns.outputs * taps * channels_in * channels_out

@@ -176,7 +176,7 @@ def _spec_widths(coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
         other, other_width = asked.setdefault(axis, (name, width))
         if other_width != width:
             raise InputError(
-                f"growth: widths: {other!r} and {name!r} share channels; give one width, not {other_width} and {width}"
+                f"growth: widths: {other!r} and {name!r} share channels, but get {other_width} and {width}"
             )
     widths = {axis: width for axis, (_, width) in asked.items()}
     for axis in coupling.axes():

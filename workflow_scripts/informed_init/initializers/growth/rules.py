@@ -22,7 +22,7 @@ from .trace import graphs, is_dropout, place
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with tensors: ``rows`` lie along their dimension 0, ``columns`` along dimension 1 of the weight."""
+    """A layer with tensors: ``rows`` lie along dimension 0 of all, ``columns`` along the weight's dimension 1."""
 
     name: str
     module: nn.Module
@@ -55,7 +55,10 @@ def couple(model: nn.Module, example_input: Tensor) -> Coupling:
     walk = _Walk(model)
     for graph in graphs(model, example_input):
         walk.graph(graph.graph)
-    return Coupling(walk.layers)
+    coupling, order = Coupling(walk.layers), list(walk.layers)
+    for axis in coupling.axes():
+        axis.layers.sort(key=order.index)
+    return coupling
 
 
 class _Walk:

@@ -1,0 +1,131 @@
+"""A config that cannot work is refused before any job, in one line that names the key and the nearest valid one."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from informed_init import workflow
+from informed_init.checks import check_config
+from informed_init.errors import InputError
+from repository import ROOT, Repository
+
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def merged(base, overlay):
+    """Snakemake's own merge of a config file over another: nested keys are replaced one by one."""
+    result = copy.deepcopy(base)
+    for key, value in overlay.items():
+        result[key] = merged(result[key], value) if isinstance(value, dict) and isinstance(result.get(key), dict) else value
+    return result
+
+
+def overlay(name):
+    return merged(PAPER, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
+
+
+def changed(*path, value):
+    config = copy.deepcopy(PAPER)
+    section = config
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    return config
+
+
+@pytest.mark.parametrize("path", sorted(Path(ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_shipped_configs_are_valid(path):
+    check_config(PAPER)
+    check_config(overlay(path.stem))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (changed("devise", value="cpu"), "config: unknown key 'devise'; did you mean 'device'?"),
+        (changed("recipes", "stepwise", "epocs", value=3), "recipes.stepwise: unknown key 'epocs'; did you mean 'epochs'?"),
+        (changed("replicas", "count", value="five"), "replicas.count: must be of type integer, got 'five'"),
+        (changed("arms", "random", "initializer", value="defualt"), "arms.random.initializer: initializer 'defualt' does not exist; did you mean 'default'?"),
+        (changed("arms", "gabor-1", "layer", value=2), "arms.gabor-1: initializer 'gabor' has no setting 'layer'; did you mean 'layers'?"),
+        (changed("arms", "euclid-k2", value={"initializer": "clustered"}), "arms.euclid-k2.bank: initializer 'clustered' needs a bank"),
+        (changed("arms", "random", "bank", value={"method": "euclid", "k": 2, "models": 2}), "arms.random.bank: initializer 'default' takes no bank"),
+        (changed("arms", "euclid-k2", "bank", "method", value="euclidean"), "arms.euclid-k2.bank.method: 'euclidean' is not one of"),
+        (changed("arms", "euclid-k2", "bank", value={"method": "euclid", "models": 3}), "arms.euclid-k2.bank: method 'euclid' needs number of clusters k"),
+        (changed("arms", "euclid-m20", "bank", "models", value=46), "arms.euclid-m20.bank.models: 46 models, but there are only 45 sources"),
+        (changed("families", "gabor", "arms", value=["gabor1"]), "families.gabor.arms: arm 'gabor1' does not exist; did you mean 'gabor-1'?"),
+        (changed("families", "gabor", "recipe", value="stepwize"), "families.gabor.recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?"),
+        (changed("figures", "figure2", "arms", value={"euclid_k2": "x"}), "figures.figure2.arms: arm 'euclid_k2' does not exist; did you mean 'euclid-k2'?"),
+        (changed("dataset", value="cifar-100"), "dataset: data set 'cifar-100' does not exist; did you mean 'cifar100'?"),
+        (changed("architecture", value="resnet-18"), "architecture: architecture 'resnet-18' does not exist; did you mean 'resnet18'?"),
+        (changed("tasks", value=[[3, 11]]), "tasks: superclass 3 of [3, 11] is also one of sources.superclasses"),
+        (changed("device", value="gpu"), "device: "),
+        (changed("protocols", value=["publised"]), "protocols.0: 'publised' is not one of published, controlled"),
+        (changed("recipes", "stepwise", "learning_rate", value=[[2, 0.1]]), "recipes.stepwise.learning_rate: epochs must start at 1"),
+    ],
+)
+def test_what_cannot_work_is_named_in_one_line(config, said):
+    with pytest.raises(InputError) as error:
+        check_config(config)
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_key_is_named():
+    config = {key: value for key, value in PAPER.items() if key != "arms"}
+    with pytest.raises(InputError, match="config: the key 'arms' is missing"):
+        check_config(config)
+
+
+def test_an_arm_that_families_share_is_trained_once():
+    cells = workflow.cells(PAPER)
+    assert len(cells) == len(set(cells))
+    shared = [name for name, family in PAPER["families"].items() if "euclid-k10" in family["arms"]]
+    assert shared == ["models", "clusters", "layers"]
+    assert cells.count(("controlled", "stepwise", "euclid-k10")) == 1
+
+
+def test_the_paper_takes_fewer_than_150_training_jobs():
+    architectures = {workflow.arm_setting(PAPER, arm, "architecture") for _, _, arm in workflow.cells(PAPER)}
+    arm_jobs = len(workflow.cells(PAPER)) * len(workflow.replica_blocks(PAPER))
+    assert arm_jobs + len(architectures) * len(workflow.source_blocks(PAPER)) < 150
+
+
+def test_the_papers_sources_are_all_45_pairs_and_its_tasks_the_ten():
+    assert len({task["name"] for task in workflow.source_tasks(PAPER)}) == 45
+    assert [tuple(pair) for pair in PAPER["tasks"]] == [
+        (10, 11), (10, 13), (10, 16), (10, 17), (10, 18), (11, 18), (12, 18), (13, 18), (15, 18), (16, 19),
+    ]  # fmt: skip
+
+
+def test_fewer_sources_are_a_fixed_part_of_all():
+    ten = {task["name"] for task in workflow.source_tasks(changed("sources", "count", value=10))}
+    twenty = {task["name"] for task in workflow.source_tasks(changed("sources", "count", value=20))}
+    assert len(ten) == 10 and ten < twenty
+
+
+def test_published_overrides_apply_under_published_only():
+    seeds = [workflow.arm_spec(PAPER, protocol, "stepwise", "gabor-1", "000-004")["parameters"].get("filter_seed") for protocol in ("published", "controlled")]
+    assert seeds == [0, None]
+
+
+def test_reordered_keys_are_the_same_parameters():
+    spec = workflow.arm_spec(PAPER, "controlled", "stepwise", "gabor-1", "000-004")
+    reordered = {key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in reversed(PAPER.items())}
+    assert repr(workflow.arm_spec(reordered, "controlled", "stepwise", "gabor-1", "000-004")) == repr(spec)
+
+
+def test_drawn_figures_are_those_whose_arms_all_run():
+    config = overlay("study")
+    figures = {figure for figure, _ in workflow.drawn_figures(config)}
+    assert "figure2" in figures and "figure3" not in figures
+
+
+def test_snakemake_shows_the_line_and_starts_nothing(tmp_path):
+    repository = Repository(tmp_path)
+    repository.config["figures"]["figure2"] = {"title": "x", "arms": {"randm": "r"}}
+    repository.write_config()
+    output = repository.snakemake("--cores", "1", ok=False)
+    assert "figures.figure2.arms: arm 'randm' does not exist; did you mean 'random'?" in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,436 @@
+"""Net2Net: the student computes what its teacher computes, counts to the integer, and refusals that name the layer."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from informed_init.architectures.inception import Inception
+from informed_init.architectures.lenet import LeNet
+from informed_init.architectures.resnet18 import resnet18
+from informed_init.errors import InputError
+from informed_init.initializers.growth import (
+    GrowthSpec,
+    coupling_groups,
+    fidelity,
+    grow,
+    net2deeper,
+    net2wider,
+)
+from torch import nn
+
+NARROW = 0.3**0.5
+
+
+class Block(nn.Module):
+    """A residual block with a convolution on the shortcut where the width changes."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.shortcut = None
+        if stride != 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels, 1, stride), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(out + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int = 6, blocks: int = 2):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.stage1 = nn.Sequential(*[Block(width, width) for _ in range(blocks)])
+        first = [Block(width, 2 * width, 2)]
+        self.stage2 = nn.Sequential(*first, *[Block(2 * width, 2 * width) for _ in range(blocks - 1)])
+        self.head = nn.Linear(2 * width, 4)
+
+    def forward(self, x):
+        return self.head(self.stage2(self.stage1(self.stem(x))).mean((2, 3)))
+
+
+class Mixed(nn.Module):
+    """Concatenation, depthwise and grouped convolution, gating, PReLU, group norm, a skip of the input, flatten, BN1d."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 4, 3, padding=1)
+        self.b = nn.Conv2d(3, 6, 5, padding=2)
+        self.depthwise = nn.Conv2d(10, 20, 3, padding=1, groups=10)
+        self.norm = nn.BatchNorm2d(20)
+        self.slopes = nn.PReLU(20)
+        self.enter = nn.Conv2d(23, 8, 1)
+        self.squeeze = nn.Conv2d(8, 5, 1)
+        self.gate = nn.Conv2d(5, 8, 1)
+        self.grouped = nn.Conv2d(8, 12, 3, groups=2, padding=1, bias=False)
+        self.group_norm = nn.GroupNorm(2, 12)
+        self.bn = nn.BatchNorm1d(12 * 16)
+        self.fc1 = nn.Linear(12 * 16, 9)
+        self.fc2 = nn.Linear(9, 4)
+
+    def forward(self, x):
+        y = self.slopes(self.norm(self.depthwise(torch.cat([self.a(x), self.b(x)], 1))))
+        y = F.relu(self.enter(torch.cat([y, x], dim=1)))
+        gate = torch.sigmoid(self.gate(F.relu(self.squeeze(F.adaptive_avg_pool2d(y, 1)))))
+        y = F.max_pool2d(F.relu(self.group_norm(self.grouped(y * gate))), 2)
+        y = self.bn(y.view(y.size(0), -1))
+        return self.fc2(F.dropout(F.relu(self.fc1(y)), 0.5, self.training and False))
+
+
+class Auxiliary(nn.Module):
+    """A head that runs in training mode only."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 5, 3)
+        self.aux = nn.Linear(5, 4)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x):
+        x = F.relu(self.body(x)).mean((2, 3))
+        return (self.head(x), self.aux(x)) if self.training else self.head(x)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(side: int, n: int = 16, channels: int = 3) -> torch.Tensor:
+    return torch.randn(n, channels, side, side, generator=seeded(7))
+
+
+def trained(model: nn.Module, x: torch.Tensor, steps: int = 10) -> nn.Module:
+    """``model`` after a few steps from batch norms with scales, shifts and statistics of their own."""
+    generator = seeded(1)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            with torch.no_grad():
+                module.weight.uniform_(0.5, 1.5, generator=generator)
+                module.bias.normal_(0, 0.2, generator=generator)
+                module.running_mean.normal_(0, 0.2, generator=generator)
+                module.running_var.uniform_(0.5, 1.5, generator=generator)
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.0
+    labels = torch.randint(4, (len(x),), generator=generator)
+    optimizer = torch.optim.SGD(model.parameters(), 0.03, momentum=0.9)
+    for _ in range(steps):
+        outputs = model.train()(x)
+        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
+        optimizer.zero_grad()
+        F.cross_entropy(outputs, labels).backward()
+        optimizer.step()
+    return model.eval()
+
+
+def count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def assert_same_function(teacher, student, x, modes=("eval", "train")):
+    """Within float32's rounding, and within 1e-10 where both compute in float64."""
+    result = fidelity(teacher, student, x)
+    for mode in modes:
+        assert result[mode] < 1e-5 * max(1.0, result[f"{mode}_scale"]), (mode, result)
+
+
+def assert_widens_exactly(teacher, x, factor=1.5):
+    student = net2wider(teacher, factor=factor, example_input=x[:2], generator=seeded())
+    before, after = coupling_groups(teacher, x[:2]), coupling_groups(student, x[:2])
+    for old, new in zip(before, after, strict=True):
+        at_boundary = old.fixed is not None and "the network's" in old.fixed
+        assert new.channels == old.channels if at_boundary else new.channels > old.channels
+    assert_same_function(teacher, student, x)
+    double = copy.deepcopy(teacher).double()
+    student = net2wider(double, factor=factor, example_input=x[:2].double(), generator=seeded())
+    result = fidelity(double, student, x.double())
+    assert max(result["eval"], result["train"]) < 1e-10
+
+
+def torchvision_model(name: str) -> nn.Module:
+    import torchvision
+
+    options = {"init_weights": False} if name in ("googlenet", "vgg11_bn") else {}
+    return torchvision.models.get_model(name, num_classes=4, **options)
+
+
+MODELS = {
+    "lenet": lambda: (LeNet(4, in_channels=3), 32),
+    "lenet-bn": lambda: (LeNet(4, batch_norm=True, in_channels=3), 32),
+    "inception": lambda: (Inception(4, factor=NARROW), 33),
+    "residual": lambda: (Residual(), 8),
+    "resnet18": lambda: (resnet18(4), 32),
+}
+BIG = {"vgg11_bn": 32, "googlenet": 64, "squeezenet1_0": 64, "densenet121": 64, "mobilenet_v2": 64}
+
+
+def model(name: str, steps: int = 10) -> tuple[nn.Module, torch.Tensor]:
+    torch.manual_seed(0)
+    network, side = MODELS[name]() if name in MODELS else (torchvision_model(name), BIG[name])
+    x = images(side)
+    return trained(network, x, steps), x
+
+
+# Wider ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_widening_every_group_preserves_the_function(name):
+    assert_widens_exactly(*model(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BIG)
+def test_widening_every_group_of_torchvision_models_preserves_the_function(name):
+    assert_widens_exactly(*model(name), factor=1.25)
+
+
+@pytest.mark.parametrize("make", [lambda: (Residual(), 8), lambda: (Mixed(), 8), lambda: (Auxiliary(), 6)])
+def test_widening_each_group_alone_preserves_the_function(make):
+    torch.manual_seed(0)
+    network, side = make()
+    x = images(side)
+    teacher = trained(network, x).double()
+    x = x.double()
+    widened = 0
+    for group in coupling_groups(teacher, x):
+        if group.fixed is None:
+            widths = {group.layers[0]: 2 * group.channels}
+            student = net2wider(teacher, widths, example_input=x, generator=seeded())
+            result = fidelity(teacher, student, x)
+            assert max(result["eval"], result["train"]) < 1e-10, group
+            widened += 1
+    assert widened >= {Residual: 6, Mixed: 6, Auxiliary: 1}[type(network)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.tuples(*[st.integers(0, 9)] * 4), st.integers(0, 2**31))
+def test_any_widths_and_any_draw_preserve_the_function(more, seed):
+    torch.manual_seed(seed)
+    teacher, x = LeNet(4, batch_norm=True).double(), images(32, 2, 1).double()
+    layers = {"layer1.0": 6, "layer2.0": 16, "fc1": 120, "fc2": 84}
+    widths = {name: old + extra for (name, old), extra in zip(layers.items(), more, strict=True)}
+    student = net2wider(teacher, widths, example_input=x, generator=seeded(seed))
+    assert {name: len(student.get_submodule(name).weight) for name in layers} == widths
+    assert max(fidelity(teacher, student, x)[mode] for mode in ("eval", "train")) < 1e-10
+
+
+def test_residual_streams_are_one_group():
+    groups = {g.layers[0]: set(g.layers) for g in coupling_groups(Residual(), images(8))}
+    assert groups["stem.0"] == {"stem.0", "stage1.0.conv2", "stage1.1.conv2"}
+    stage2 = next(layers for layers in groups.values() if "stage2.0.conv2" in layers)
+    assert stage2 == {"stage2.0.conv2", "stage2.0.shortcut.0", "stage2.1.conv2"}
+    assert groups["stage1.0.conv1"] == {"stage1.0.conv1"}
+
+
+def test_growth_to_the_full_inception_fills_exactly_its_shapes():
+    teacher, x = model("inception", steps=5)
+    target = Inception(4)
+    student = grow(teacher, target, example_input=x, generator=seeded())
+    shapes = {key: tensor.shape for key, tensor in student.state_dict().items()}
+    assert shapes == {key: tensor.shape for key, tensor in target.state_dict().items()}
+    assert_same_function(teacher, student, x)
+    ten = grow(Inception(10, NARROW), Inception(10), example_input=x, generator=seeded())
+    assert count(ten) == 5_998_362
+
+
+def test_settings_of_widened_layers_survive():
+    teacher = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=2, dilation=2, padding_mode="reflect", bias=False),
+        nn.BatchNorm2d(4, eps=1e-2, momentum=0.3),
+        nn.Conv2d(4, 4, 3, stride=2),
+    )
+    teacher[0].weight.requires_grad_(False)
+    student = net2wider(teacher, {"0": 7}, example_input=images(8), generator=seeded())
+    conv, norm, _ = student
+    assert (conv.dilation, conv.padding_mode, conv.bias, conv.out_channels) == ((2, 2), "reflect", None, 7)
+    assert (norm.eps, norm.momentum, norm.num_features) == (1e-2, 0.3, 7)
+    assert not conv.weight.requires_grad
+
+
+def test_the_teacher_and_the_global_generator_are_untouched_and_draws_repeat():
+    teacher, x = model("residual")
+    teacher.stage1.train()
+    before = copy.deepcopy(teacher.state_dict())
+    modes = [m.training for m in teacher.modules()]
+    state = torch.get_rng_state()
+    spec = GrowthSpec(factor=1.5, insert=["stage1.1", "stage2.1.conv1"])
+    options = {"example_input": x, "data": x, "noise": "relative"}
+    first, second = (grow(teacher, spec, generator=seeded(), **options) for _ in range(2))
+    assert torch.equal(state, torch.get_rng_state())
+    assert modes == [m.training for m in teacher.modules()]
+    assert all(torch.equal(before[key], tensor) for key, tensor in teacher.state_dict().items())
+    assert all(torch.equal(second.state_dict()[key], tensor) for key, tensor in first.state_dict().items())
+
+
+# Deeper ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_deepening_at_every_convolution_preserves_evaluation(name):
+    teacher, x = model(name)
+    convolutions = [m for m in teacher.modules() if isinstance(m, nn.Conv2d)]
+    student = net2deeper(teacher, ["*"], example_input=x[:2], data=x, generator=seeded())
+    assert_same_function(teacher, student, x, modes=["eval"])
+    identities = [m for n, m in student.named_modules() if n.split(".")[-1] == "identity1"]
+    assert len(identities) == len(convolutions)
+    for inserted in identities:
+        dirac = nn.init.dirac_(torch.empty_like(inserted.weight))
+        assert torch.equal(inserted.weight, dirac) and inserted.stride == (1, 1)
+
+
+def test_deepening_single_convolutions_of_a_residual_network():
+    teacher, x = model("residual")
+    for name, module in teacher.named_modules():
+        if isinstance(module, nn.Conv2d):
+            student = net2deeper(teacher, [name, name], example_input=x, data=x, generator=seeded())
+            assert_same_function(teacher, student, x, modes=["eval"])
+            c, k = module.out_channels, module.kernel_size[0]
+            bias = 0 if module.bias is None else c
+            assert count(student) - count(teacher) == 2 * (c * c * k * k + bias + 2 * c)
+
+
+def test_an_inserted_batch_norm_keeps_training_mode_close_on_its_data():
+    """The measured statistics are the batch's own, so here training mode agrees as well (up to the added eps)."""
+    teacher, x = model("lenet-bn", steps=40)
+    x = x[:, :1].repeat(1, 3, 1, 1)
+    for module in teacher.modules():
+        if isinstance(module, nn.BatchNorm2d):  # statistics of exactly this batch
+            module.reset_running_stats()
+            module.momentum = None
+    teacher.train()(x)
+    teacher.eval()
+    student = net2deeper(teacher, ["layer1.0", "layer2.0"], example_input=x, data=x, generator=seeded())
+    result = fidelity(teacher, student, x)
+    assert result["train"] < 0.02 * result["train_scale"]
+
+
+@pytest.mark.parametrize(
+    ("teacher", "insert", "expected"),
+    [
+        (lambda: LeNet(batch_norm=True), ["layer1.0"], 62_668),
+        (lambda: LeNet(batch_norm=True), ["layer1.0", "layer2.0"], 69_116),
+        (lambda: Inception(factor=NARROW), ["stage*"], 4_378_883),
+        (lambda: Inception(), ["stage*"], 14_337_322),
+    ],
+)
+def test_counts_after_deepening_are_the_published_ones(teacher, insert, expected):
+    teacher = teacher()
+    x = images(33) if isinstance(teacher, Inception) else images(32, channels=1)
+    assert count(net2deeper(teacher, insert, example_input=x, data=x, generator=seeded())) == expected
+
+
+def test_count_after_widening_lenet():
+    teacher, x = LeNet(batch_norm=True), images(32, channels=1)
+    student = net2wider(teacher, {"layer1.0": 10}, example_input=x, generator=seeded())
+    assert count(student) == 63_462
+
+
+@pytest.mark.parametrize("name", ["residual", "resnet18"])
+def test_appended_residual_blocks_change_nothing_at_all(name):
+    teacher, x = model(name)
+    blocks = ["stage1.1", "stage2.1", "stage2.1"] if name == "residual" else ["layer1.1", "layer4.1"]
+    student = net2deeper(teacher, blocks, example_input=x, generator=seeded())
+    result = fidelity(teacher, student, x)
+    assert result["eval"] == result["train"] == 0.0
+    loss = F.cross_entropy(student.train()(x), torch.zeros(len(x), dtype=torch.long))
+    loss.backward()
+    norm = student.get_submodule(f"{blocks[0]}.block1.bn2")
+    assert norm.weight.grad.abs().max() > 0  # the block can learn
+
+
+def test_a_target_with_more_blocks_and_more_channels():
+    teacher, x = model("residual")
+    student = grow(teacher, Residual(width=8, blocks=4), example_input=x, generator=seeded())
+    assert_same_function(teacher, student, x)
+    assert isinstance(student.stage2[3], Block)
+
+
+def test_wider_and_deeper_in_either_order():
+    teacher, x = model("residual")
+    options = {"example_input": x, "generator": seeded()}
+    insert = ["stem.0", "stage1.0.conv1", "stage1.1"]
+    both = grow(teacher, GrowthSpec({"stem.0": 9}, insert=insert), data=x, **options)
+    deeper_first = net2wider(
+        net2deeper(teacher, insert, data=x, **options), {"stage1.0.conv1": 11}, factor=1.5, **options
+    )
+    for student in (both, deeper_first):
+        assert count(student) > count(teacher)
+        assert_same_function(teacher, student, x, modes=["eval"])
+
+
+# Noise and pads -------------------------------------------------------------------------------------
+
+
+def largest_difference_between_replicas(noise: str) -> tuple[float, float]:
+    """After 200 steps: (between a channel of layer1.0 and its copy, between the channel and itself at the start)."""
+    x = images(32, 8, 1)
+    teacher = trained(LeNet(4, batch_norm=True), x, 2)
+    options = {"example_input": x, "generator": seeded(), "noise": noise, "sigma": 0.05}
+    student = net2wider(teacher, {"layer1.0": 12}, **options).train()
+    old, new = teacher.layer1[0].weight.detach(), student.layer1[0].weight
+    start = new.detach().clone()
+    distance = (start[6:, None] - old[None]).flatten(2).norm(dim=2)
+    source = distance.argmin(1)
+    labels = torch.randint(4, (len(x),), generator=seeded())
+    optimizer = torch.optim.SGD(student.parameters(), 0.01, momentum=0.9)
+    for _ in range(200):
+        optimizer.zero_grad()
+        F.cross_entropy(student(x), labels).backward()
+        optimizer.step()
+    return (new[6:] - new[source]).abs().max().item(), (new - start).abs().max().item()
+
+
+def test_replicas_stay_identical_without_noise_and_diverge_with_it():
+    torch.manual_seed(0)
+    apart, moved = largest_difference_between_replicas("none")
+    assert apart == 0.0 and moved > 1e-3
+    torch.manual_seed(0)
+    apart, moved = largest_difference_between_replicas("relative")
+    assert apart > 1e-2
+
+
+@pytest.mark.parametrize("noise", ["absolute", "relative"])
+def test_noise_has_its_size_and_touches_copies_only(noise):
+    torch.manual_seed(0)
+    teacher, x = nn.Sequential(nn.Conv2d(3, 40, 5), nn.ReLU(), nn.Conv2d(40, 2, 1)), images(8)
+    options = {"example_input": x, "sigma": 0.03}
+    clean = net2wider(teacher, {"0": 400}, generator=seeded(), **options)
+    noisy = net2wider(teacher, {"0": 400}, generator=seeded(), noise=noise, **options)
+    difference = noisy[0].weight - clean[0].weight
+    assert torch.equal(noisy[0].weight[:40], teacher[0].weight)
+    expected = 0.03 if noise == "absolute" else 0.03 * teacher[0].weight.std().item()
+    assert difference[40:].std().item() == pytest.approx(expected, rel=0.02)
+    assert torch.equal(noisy[2].weight, clean[2].weight)
+
+
+@pytest.mark.parametrize("pad", ["he", "paper", "published"])
+def test_random_pads_keep_the_teacher_and_have_their_size(pad):
+    torch.manual_seed(0)
+    teacher = nn.Sequential(nn.Conv2d(3, 64, 5), nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, 8, 3))
+    x = images(12)
+    teacher = trained(nn.Sequential(*teacher, nn.AdaptiveAvgPool2d(1), nn.Flatten()), x)
+    student = net2wider(teacher, {"0": 192}, random_pad=pad, example_input=x, generator=seeded())
+    first, norm, second = student[0], student[1], student[3]
+    assert torch.equal(first.weight[:64], teacher[0].weight) and torch.equal(first.bias[:64], teacher[0].bias)
+    assert torch.equal(second.weight[:, :64], teacher[3].weight)
+    for tensor, fan_in, old in (
+        (first.weight[64:], 75, teacher[0].weight),
+        (second.weight[:, 64:], 192 * 9, teacher[3].weight),
+    ):
+        std = {"he": (2 / fan_in) ** 0.5, "paper": old.std().item(), "published": 0.01}[pad]
+        assert tensor.std().item() == pytest.approx(std, rel=0.03)
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        assert torch.equal(getattr(norm, name)[:64], getattr(teacher[1], name))
+    if pad == "published":
+        assert norm.weight[64:].std().item() == pytest.approx(0.01, rel=0.2)
+    else:
+        assert (norm.weight[64:] == 1).all() and (norm.bias[64:] == 0).all()
+    assert (norm.running_mean[64:] == 0).all() and (norm.running_var[64:] == 1).all()

@@ -1,0 +1,362 @@
+"""Intervals cover, p-values agree with them, verdicts follow their rule, and tables say what was found."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from informed_init.curves import cell_matrix
+from informed_init.errors import InputError
+from informed_init.statistics import (
+    Comparison,
+    claim_p_value,
+    holm,
+    mean_interval,
+    paired_difference,
+    power,
+    simulate,
+    verdict,
+)
+from informed_init.tables import (
+    CLAIMS,
+    Claim,
+    Contrast,
+    attribution,
+    audit,
+    display_attribution,
+    display_audit,
+    display_final,
+    final_table,
+    to_latex,
+    to_markdown,
+)
+from test_figures import diverge, make_curves
+
+USUAL = {"task_sd": 1.5, "replica_sd": 0.7, "residual_sd": 2.0}
+
+
+def coverage(shape, draws, *, truth=0.0, resamples=999, **spreads):
+    """Share of simulated studies whose 95 % interval holds the true mean."""
+    cells = simulate(truth, (draws, *shape), seed=3, **spreads)
+    intervals = [mean_interval(values, resamples=resamples) for values in cells]
+    return np.mean([interval.low <= truth <= interval.high for interval in intervals])
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (10, 5)])
+def test_intervals_over_tasks_and_replicas_cover_in_a_thousand_null_draws(shape):
+    assert 0.93 <= coverage(shape, 1000, **USUAL) <= 0.97
+
+
+@pytest.mark.parametrize("shape, varying", [((10, 1), "task_sd"), ((1, 10), "replica_sd")])
+def test_intervals_over_one_factor_cover_its_mean(shape, varying):
+    # the factor with one level cannot be estimated: the interval speaks of the other one, given that level
+    spreads = USUAL | {name: 0.0 for name in ("task_sd", "replica_sd") if name != varying}
+    assert 0.93 <= coverage(shape, 1000, **spreads) <= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spreads",
+    [
+        {"task_sd": 5.0, "replica_sd": 0.5, "residual_sd": 2.0},  # one arm alone: tasks differ most
+        {"task_sd": 1.5, "replica_sd": 0.0, "residual_sd": 0.5},
+        {"task_sd": 0.0, "replica_sd": 0.0, "residual_sd": 2.0},
+    ],
+    ids=["tasks-dominate", "replicas-equal", "residual-only"],
+)
+@pytest.mark.parametrize("shape", [(5, 3), (10, 5)])
+def test_intervals_cover_whatever_dominates(shape, spreads):
+    # nothing but residual noise is the one case where the interval is a little too wide
+    limit = 0.985 if spreads["task_sd"] == 0 else 0.975
+    assert 0.93 <= coverage(shape, 1000, resamples=2999, **spreads) <= limit
+
+
+def test_a_planted_effect_is_found_more_often_with_more_cells_and_its_power_is_reported():
+    few, many = (power(2.0, n_tasks=t, n_replicas=r, draws=400) for t, r in ((5, 3), (10, 5)))
+    print(f"power for a 2-point effect: {few:.2f} with 5 x 3 cells, {many:.2f} with 10 x 5")
+    assert 0.2 < few < many < 0.95
+    assert power(0.01, n_tasks=5, n_replicas=3, draws=400) < 0.05
+    assert power(-6.0, n_tasks=10, n_replicas=5, draws=50) == 1.0
+
+
+def test_the_paired_difference_forgets_what_both_arms_share():
+    random = np.random.default_rng(0)
+    shared = random.normal(60, 8, (10, 1)) + random.normal(0, 2, (10, 5))
+    difference = random.normal(3, 0.5, (10, 5))
+    comparison = paired_difference(shared + difference, shared)
+    assert comparison.mean == pytest.approx(difference.mean())
+    assert 2.5 < comparison.low < comparison.high < 3.5
+    assert comparison.effect_size == pytest.approx(difference.mean() / difference.std(ddof=1))
+    assert (comparison.n_tasks, comparison.n_replicas, comparison.n) == (10, 5, 50)
+    # unpaired, the tasks' own spread hides it
+    alone = mean_interval(shared + difference)
+    assert alone.high - alone.low > 5 * (comparison.high - comparison.low)
+
+
+@given(
+    shape=st.sampled_from([(1, 4), (6, 1), (2, 2), (3, 3), (5, 3), (10, 5)]),
+    seed=st.integers(0, 10_000),
+    null=st.floats(-3, 3),
+    confidence=st.sampled_from([0.8, 0.9, 0.95]),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_p_value_is_small_exactly_when_the_interval_excludes_the_value(shape, seed, null, confidence):
+    values = np.random.default_rng(seed).normal(0.5, 1, shape)
+    interval = mean_interval(values, confidence=confidence, resamples=499, seed=seed)
+    assert (interval.p_value(null) < 1 - confidence) == (not interval.low <= null <= interval.high)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_swapping_arms_turns_the_sign():
+    a, b = np.random.default_rng(1).normal(60, 3, (2, 5, 3))
+    first, again = (paired_difference(a, b, seed=7) for _ in range(2))
+    assert first == again
+    swapped = paired_difference(b, a, seed=7)
+    assert (swapped.mean, swapped.p) == (-first.mean, first.p)
+    assert (swapped.low, swapped.high) == pytest.approx((-first.high, -first.low))
+
+
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((1, 1), "n = 1: no interval"),
+        ((10, 1), "one replica: the interval is over tasks only"),
+        ((1, 5), "one task: the interval is over replicas only"),
+        ((5, 2), "only two replicas: the interval is approximate"),
+        ((2, 5), "only two tasks: the interval is approximate"),
+        ((5, 3), "interval over tasks and replicas"),
+    ],
+)
+def test_few_levels_are_said_in_words(shape, words):
+    a, b = np.random.default_rng(2).normal(60, 3, (2, *shape))
+    comparison = paired_difference(a, b)
+    assert comparison.note == words
+    assert (comparison.low is None) == (comparison.p is None) == (shape == (1, 1))
+
+
+def test_one_replica_gets_students_interval():
+    from scipy import stats
+
+    values = np.random.default_rng(3).normal(0, 1, (10, 1))
+    interval = mean_interval(values)
+    expected = stats.ttest_1samp(values[:, 0], 0.0)
+    assert interval.p_value() == pytest.approx(expected.pvalue)
+    assert (interval.low, interval.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def test_equal_cells_get_no_interval():
+    comparison = paired_difference(np.full((5, 3), 61.0), np.full((5, 3), 60.0))
+    assert (comparison.mean, comparison.low, comparison.p, comparison.effect_size) == (1.0, None, None, None)
+    assert comparison.note == "all 15 values equal: no interval"
+
+
+def test_ties_that_starve_the_bootstrap_still_get_an_interval():
+    # one odd cell: a resample of replicas often misses it and has no spread at all
+    values = np.zeros((5, 3))
+    values[0, 0] = 1.0
+    interval = mean_interval(values)
+    assert np.isfinite([interval.low, interval.high]).all() and interval.low < 0 < interval.high
+    assert 0.05 < interval.p_value() <= 1
+
+
+def test_bad_cells_are_refused():
+    with pytest.raises(InputError, match="shapes are"):
+        paired_difference(np.zeros((5, 3)), np.zeros((5, 2)))
+    with pytest.raises(InputError, match="diverged"):
+        mean_interval(np.array([[1.0, np.nan]]))
+    with pytest.raises(InputError, match="tasks, replicas"):
+        mean_interval(np.zeros(5))
+
+
+def test_holm_multiplies_step_by_step_and_skips_what_was_not_tested():
+    # by hand: sorted 0.005 x 4, 0.01 x 3, 0.03 x 2, then no smaller than before
+    assert holm([0.01, 0.04, None, 0.03, 0.005]) == pytest.approx([0.03, 0.06, None, 0.06, 0.02])
+    assert holm([None]) == [None]
+
+
+def comparison_of(mean, noise, seed=0):
+    """A comparison of 10 x 5 cells with exactly this mean and about this standard error."""
+    values = simulate(0, (1, 10, 5), task_sd=noise * 3, replica_sd=0, residual_sd=noise, seed=seed)[0]
+    return paired_difference(values - values.mean() + mean, np.zeros((10, 5)))
+
+
+@pytest.mark.parametrize(
+    "mean, noise, direction, threshold, word",
+    [
+        (6.0, 0.5, "greater", 4.0, "supported"),
+        (2.0, 0.5, "greater", 4.0, "not supported"),
+        (4.5, 2.0, "greater", 4.0, "undecided"),
+        (-3.0, 0.5, "less", 0.0, "supported"),
+        (3.0, 0.5, "less", 0.0, "not supported"),
+        (0.2, 0.5, "equivalent", 2.0, "supported"),
+        (5.0, 0.5, "equivalent", 2.0, "not supported"),
+        (0.2, 4.0, "equivalent", 2.0, "undecided"),
+        (1.8, 0.5, "equivalent", 2.0, "undecided"),
+    ],
+)
+def test_verdicts(mean, noise, direction, threshold, word):
+    comparison = comparison_of(mean, noise)
+    judged = verdict(comparison, direction, threshold, claim_p_value(comparison, direction, threshold))
+    assert judged.word == word
+    assert "95% interval" in judged.rule
+    # one claim alone needs no correction: interval and p-value agree
+    assert verdict(comparison, direction, threshold).word == word
+
+
+def test_correction_for_many_claims_can_take_a_verdict_away_and_the_rule_says_so():
+    comparison = comparison_of(6.0, 0.5)
+    judged = verdict(comparison, "greater", 4.0, 0.2)
+    assert judged.word == "undecided" and "Holm p = 0.2 is not below 0.05" in judged.rule
+
+
+def test_without_an_interval_nothing_is_decided():
+    comparison = paired_difference(np.array([[70.0]]), np.array([[60.0]]))
+    assert isinstance(comparison, Comparison) and claim_p_value(comparison, "equivalent", 2.0) is None
+    judged = verdict(comparison, "greater", 4.0, None)
+    assert (judged.word, judged.rule) == ("undecided", "claimed above +4; n = 1: no interval")
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(InputError, match="greater, less, equivalent"):
+        verdict(comparison_of(1, 1), "bigger", 0.0, None)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def both_protocols(published, controlled):
+    """Curves of one run under both protocols, from arm -> accuracy each; 5 tasks x 3 replicas."""
+    tasks = ("a", "b", "c", "d", "e")
+    return pd.concat(
+        [
+            make_curves(published, tasks, epochs=1, protocol="published"),
+            make_curves(controlled, tasks, epochs=1, protocol="controlled"),
+        ]
+    )
+
+
+def claim_verdicts(table, protocol):
+    return table.drop_duplicates("claim").set_index("claim")[f"{protocol}_claim_verdict"].to_dict()
+
+
+def test_the_audit_finds_planted_effects_and_says_which_arms_are_missing():
+    planted = {"random": 60, "gabor-1": 61, "euclid-k2": 68, "fourier-k2": 68, "pretrained": 60}
+    table = audit(both_protocols(planted, planted | {"euclid-k2": 60.5, "pretrained": 66}))
+    published, controlled = (claim_verdicts(table, protocol) for protocol in ("published", "controlled"))
+    assert published["a"] == published["j"] == "supported"
+    assert controlled["a"] == controlled["j"] == "not supported"
+    assert published["b"] == "not run" and published["i"] == "undecided"
+    rows = table.set_index("contrast")
+    assert rows.loc["euclid-k2 - random > 4", "published_difference"] == pytest.approx(8, abs=1)
+    assert rows.loc["euclid-k2 - random > 4", "controlled_finding"] == "not as claimed"
+    assert rows.loc["gabor-2 - gabor-1 < 0", "published_rule"] == "not run (needs arms: gabor-2)"
+    first = table.iloc[0]
+    assert (first["published_n_tasks"], first["published_n_replicas"], first["published_n"]) == (5, 3, 15)
+
+    words = to_markdown(display_audit(table))
+    assert "**SUPPORTED** (4 of 4 contrasts run, all as claimed; Holm p = " in words
+    assert "**UNDECIDED** (1 of 2 contrasts run" in words and "+4.83" in words
+    latex = to_latex(display_audit(table))
+    assert "\\toprule" in latex and "**" not in latex and "{\\textasciigrave}" not in latex
+
+
+def test_a_claim_is_as_strong_as_its_weakest_contrast_and_corrected_over_claims():
+    levels = {"random": 60, "x": 63, "y": 61.6}
+    claims = [
+        Claim("1", "both", tuple(Contrast((arm,), ("random",), "greater", 0.0, 1.0) for arm in ("x", "y"))),
+        Claim("2", "one", (Contrast(("x",), ("random",), "greater", 0.0, 1.0),)),
+        Claim("3", "missing", (Contrast(("z",), ("random",), "greater", 0.0, 1.0),)),
+    ]
+    table = audit(both_protocols(levels, levels), claims=claims)
+    p = table["controlled_p"]
+    assert p[0] == p[2] < p[1]
+    assert table["controlled_claim_p"].tolist()[:3] == [p[1], p[1], p[2]]
+    # two claims were run: the smaller p-value counts twice, the larger once
+    assert table["controlled_claim_p_holm"].tolist()[:3] == pytest.approx(
+        [max(p[1], 2 * p[2])] * 2 + [2 * p[2]]
+    )
+    assert np.isnan(table["controlled_claim_p_holm"][3])
+
+
+def test_a_contrast_of_means_averages_its_arms_cell_by_cell():
+    levels = {"x": 70, "y": 60, "random": 62}
+    contrast = Contrast(("x", "y"), ("random",), "equivalent", 5.0, 0.0, "mean of x and y - random")
+    curves = both_protocols(levels, levels)
+    table = audit(curves, claims=[Claim("1", "mean", (contrast,))])
+    own = curves[curves.protocol == "controlled"]
+    x, y, random = (cell_matrix(own, arm, "test_accuracy") for arm in levels)
+    expected = paired_difference((x + y) / 2, random)
+    assert table["controlled_low"][0] == pytest.approx(expected.low)
+    assert table["contrast"][0] == "mean of x and y - random within ±5"
+
+
+def test_one_training_leaves_the_audit_open():
+    curves = make_curves({"random": 60, "pretrained": 60}, tasks=("a",), replicas=1)
+    table = audit(curves)
+    row = table[table.claim == "j"].iloc[0]
+    assert row["controlled_claim_verdict"] == "undecided" and np.isnan(row["controlled_low"])
+    assert "n = 1: no interval; open" in to_markdown(display_audit(table))
+
+
+def test_the_recipe_of_an_audit_is_chosen_and_a_diverged_training_is_counted():
+    levels = {"random": 60, "pretrained": 60}
+    good, bad = make_curves(levels), make_curves(levels | {"pretrained": 80}, recipe="augmented")
+    curves = pd.concat([diverge(good, "pretrained", "a", 0, epoch=2), bad])
+    with pytest.raises(InputError, match="several recipes"):
+        audit(curves)
+    row = audit(curves, recipe="stepwise").set_index("claim").loc["j"]
+    assert (
+        row["controlled_diverged"] == 1 and row["controlled_difference"] < -4
+    )  # 50 points lost in 1 cell of 9
+    assert audit(curves, recipe="augmented").set_index("claim").loc["j", "controlled_difference"] > 15
+
+
+def test_published_numbers_of_the_claims_are_those_of_the_published_curves():
+    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["published"]
+    for contrast in (contrast for claim in CLAIMS for contrast in claim.contrasts):
+        plus, minus = (np.mean([config[arm][-1] for arm in arms]) for arms in (contrast.plus, contrast.minus))
+        # the config quotes one of three published runs of the arms that families share
+        shared = (
+            len(contrast.plus) == 1 and contrast.plus[0].endswith("-k10") and contrast.minus[0][-2:] != "k2"
+        )
+        assert contrast.published == pytest.approx(plus - minus, abs=0.8 if shared else 0.011), contrast.text
+
+
+def test_the_final_table_counts_the_diverged_and_shows_test_images_once():
+    curves = diverge(make_curves({"random": 60, "euclid-k2": 65}), "random", "b", 1, epoch=2)
+    table = final_table(curves, published={"random": [50.0, 60.2]}, epochs=[1, 2])
+    assert table["epoch"].tolist() == [1, 2, 1, 2] and table["diverged"].tolist() == [0, 1, 0, 0]
+    assert table["test_mean"].isna().tolist() == [True, False, True, False]
+    assert table["published"].tolist()[:2] == [50.0, 60.2] and table["published"][2:].isna().all()
+    cells = cell_matrix(curves, "random", "test_accuracy").to_numpy()
+    assert table["test_mean"][1] == pytest.approx(cells.mean()) and cells.min() == 10.0
+    words = to_markdown(display_final(table))
+    assert "3 x 3" in words and f"{table['val_mean'][3]:.2f} [{table['val_low'][3]:.2f}" in words
+    single = final_table(make_curves({"random": 60}, tasks=("a",), replicas=1, protocol="published"))
+    assert "(n = 1: no interval)" in to_markdown(display_final(single)) and np.isnan(single["test_mean"][0])
+
+
+def test_attribution_finds_a_planted_share_with_an_interval_that_holds_it():
+    levels = {"random": 60, "euclid-k2": 66, "he-scaled-k2": 63, "shuffled": 60}
+    curves = make_curves(levels, tasks=("a", "b", "c", "d", "e"), replicas=3, epochs=1)
+    table = attribution(curves).set_index("arm")
+    half, none = table.loc["he-scaled-k2"], table.loc["shuffled"]
+    assert half.share == pytest.approx(0.5, abs=0.15) and half.share_low < 0.5 < half.share_high < 1
+    assert none.share_low < 0 < none.share_high < 0.5
+    assert table.loc["euclid-k2", "gain"] == pytest.approx(6, abs=1)
+    assert table.loc["gaussian", "note"] == "not run (needs arms: gaussian)"
+    assert "clustered-untrained-k2" in table.index and "he-scaled-k10" not in table.index
+    # the bounds are where the data begin to reject a share
+    own = {arm: cell_matrix(curves, arm, "test_accuracy").to_numpy() for arm in levels}
+    contrast = own["he-scaled-k2"] - own["random"] - half.share_high * (own["euclid-k2"] - own["random"])
+    assert mean_interval(contrast).high == pytest.approx(0, abs=0.01)
+    assert "%" in to_markdown(display_attribution(table.reset_index()))
+
+
+def test_attribution_of_no_gain_gives_no_share():
+    curves = make_curves({"random": 60, "euclid-k2": 60, "shuffled": 60}, epochs=1)
+    table = attribution(curves).set_index("arm")
+    assert np.isnan(table.loc["shuffled", "share"])
+    assert table.loc["shuffled", "note"] == "the full gain is not distinguishable from zero: no share"

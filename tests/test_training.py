@@ -1,0 +1,142 @@
+"""The engine computes what the plain loop computes, and its draws belong to task and replica alone."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.v2.functional as v2
+from informed_init import architectures
+from informed_init.errors import InputError
+from informed_init.seeds import generator
+from informed_init.training import augmentation, loop
+from informed_init.training.plain import train_plain
+from informed_init.training.recipe import Recipe
+from problems import small_problem
+
+QUICK = {"epochs": 2, "learning_rate": [[1, 0.01], [2, 0.002]], "batch_size": 32}
+
+
+def trained(problem, recipe, engine, architecture="resnet18", names=("stripes", 0), **options):
+    model = architectures.build(architecture, problem.num_classes, seed=1)
+    rows = engine(model, problem, recipe, names, **options)
+    return model.state_dict(), rows
+
+
+def assert_same(first, second, tolerance):
+    for (name, a), (_, b) in zip(first[0].items(), second[0].items(), strict=True):
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, msg=name)
+    for row, other in zip(first[1], second[1], strict=True):
+        for key in other:
+            assert row[key] == pytest.approx(other[key], rel=tolerance, abs=tolerance), key
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet18-custom"])
+@pytest.mark.parametrize("kind", ["none", "flip-rotation", "crop-flip"])
+def test_in_float64_the_engine_is_the_plain_loop(architecture, kind):
+    recipe = Recipe(**QUICK, precision="float64", augmentation=kind)
+    problem = small_problem(n=72)  # the last batch is a short one
+    engine, plain = (trained(problem, recipe, f, architecture) for f in (loop.train, train_plain))
+    assert_same(engine, plain, 1e-10)
+
+
+def test_with_adam_the_engine_is_the_plain_loop():
+    recipe = Recipe(**QUICK, precision="float64", optimizer="adam")
+    problem = small_problem(n=64)
+    assert_same(trained(problem, recipe, loop.train), trained(problem, recipe, train_plain), 1e-9)
+
+
+def test_in_float32_one_epoch_stays_within_rounding():
+    recipe = Recipe(epochs=1, learning_rate=[[1, 0.01]], batch_size=32)
+    problem = small_problem(n=64)
+    assert_same(trained(problem, recipe, loop.train), trained(problem, recipe, train_plain), 2e-2)
+
+
+def test_a_training_is_a_function_of_its_seed_names():
+    recipe, problem = Recipe(**QUICK), small_problem()
+    first, again, other = (trained(problem, recipe, loop.train, names=("stripes", r)) for r in (0, 0, 1))
+    assert first[1] == again[1]
+    assert all(torch.equal(a, b) for a, b in zip(first[0].values(), again[0].values(), strict=True))
+    assert first[1] != other[1]
+
+
+def test_augmentation_really_happens():
+    problem = small_problem(test=False)
+    plain, augmented = (
+        trained(problem, Recipe(**QUICK, augmentation=kind), loop.train)[1][-1]["train_loss"] for kind in ("none", "flip-rotation")
+    )
+    assert plain != augmented
+
+
+def test_flip_rotation_and_crop_are_torchvisions_on_the_same_draws():
+    images = (torch.rand(12, 3, 32, 32, generator=generator("images")) * 255).round()
+    draws = augmentation.draw("flip-rotation", 12, generator("draws"))
+    ours = augmentation.apply(images, draws)
+    for i, image in enumerate(images):
+        expected = v2.horizontal_flip(image) if draws["flip"][i] else image
+        expected = v2.rotate(expected, float(draws["degrees"][i]))
+        # nearest neighbor: a tie between two pixels may fall either way in the last bit
+        assert (ours[i] != expected).float().mean() < 0.002
+    draws = augmentation.draw("crop-flip", 12, generator("draws"))
+    ours = augmentation.apply(images, draws)
+    for i, image in enumerate(images):
+        expected = v2.crop(v2.pad(image, [4]), int(draws["top"][i]), int(draws["left"][i]), 32, 32)
+        assert torch.equal(ours[i], v2.horizontal_flip(expected) if draws["flip"][i] else expected)
+
+
+def test_draws_cover_their_ranges():
+    draws = augmentation.draw("flip-rotation", 4000, generator("range"))
+    assert draws["flip"].float().mean().item() == pytest.approx(0.5, abs=0.03)
+    assert draws["degrees"].abs().max() <= 15
+    assert draws["degrees"].std().item() == pytest.approx(15 / math.sqrt(3), rel=0.05)
+
+
+def test_test_images_are_looked_at_once_after_the_last_epoch():
+    problem = small_problem()
+    rows = trained(problem, Recipe(**QUICK), loop.train)[1]
+    assert [("test_accuracy" in row) for row in rows] == [False, True]
+    without = trained(small_problem(test=False), Recipe(**QUICK), loop.train)[1]
+    assert [row["val_loss"] for row in without] == [row["val_loss"] for row in rows]
+
+
+def test_a_small_network_learns():
+    rows = trained(small_problem(n=400), Recipe(epochs=6, learning_rate=[[1, 0.05]], batch_size=32), loop.train)[1]
+    assert rows[-1]["val_accuracy"] > 60  # chance is 25
+    assert rows[-1]["train_accuracy_top5"] == 100  # four classes
+
+
+def test_divergence_is_recorded_and_keeps_the_tables_shape():
+    rows = trained(small_problem(), Recipe(epochs=4, learning_rate=[[1, 1e30]], batch_size=32), loop.train)[1]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["diverged"] == 1
+    assert np.isnan(rows[-1]["val_accuracy"])
+
+
+def test_bfloat16_trains_and_leaves_float32_weights():
+    state, rows = trained(small_problem(n=200), Recipe(epochs=4, learning_rate=[[1, 0.05]], batch_size=32, precision="bfloat16"), loop.train)
+    assert rows[-1]["train_accuracy"] > 50
+    assert state["conv1.weight"].dtype == torch.float32
+
+
+def test_bad_input_is_one_clear_line():
+    with pytest.raises(InputError, match="batch_size 200 is larger than its 96 images"):
+        trained(small_problem(), Recipe(epochs=1, learning_rate=[[1, 0.1]], batch_size=200), loop.train)
+    with pytest.raises(InputError, match="precision: 'float8' is not one of"):
+        Recipe(epochs=1, learning_rate=[[1, 0.1]], precision="float8")
+    with pytest.raises(InputError, match="unknown key 'epocs'"):
+        Recipe.from_config({"epocs": 1})
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="device: cuda was asked for"):
+            loop.resolve_device("cuda")
+
+
+def test_learning_rate_steps():
+    recipe = Recipe(epochs=15, learning_rate=[[1, 0.01], [8, 0.002], [14, 0.0004]])
+    assert [recipe.rate(e) for e in (1, 7, 8, 13, 14, 15)] == [0.01, 0.01, 0.002, 0.002, 0.0004, 0.0004]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_the_engine_is_the_plain_loop():
+    recipe = Recipe(**QUICK, precision="float64", augmentation="flip-rotation")
+    problem = small_problem(n=72, device="cuda")
+    assert_same(trained(problem, recipe, loop.train), trained(problem, recipe, train_plain), 1e-9)

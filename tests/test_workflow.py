@@ -1,0 +1,151 @@
+"""What Snakemake does with the repository: exact job lists after a change, and the same results after a kill."""
+
+import os
+import signal
+import time
+
+import pytest
+from repository import Repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+FIGURE2, FIGURE8, TABLE = "Drawing figure2 (controlled)", "Drawing figure8 (controlled)", "Writing the table of final accuracies"
+
+
+def training(arm, block="000-001"):
+    return f"Training {arm}, replicas {block} (controlled, stepwise)"
+
+
+BANKS = [f"Building bank resnet18-euclid-k2-m2, replica {r}" for r in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    repository = Repository(tmp_path_factory.mktemp("finished"))
+    repository.run()
+    return repository
+
+
+@pytest.fixture
+def changed(finished):
+    """The finished run, to be edited; the edit is undone afterwards."""
+    kept = {path: path.read_bytes() for path in finished.folder.rglob("*") if path.is_file() and "results" not in path.parts and ".snakemake" not in path.parts}
+    config = finished.config
+    yield finished
+    for path, content in kept.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+    finished.config = config
+
+
+def test_every_result_is_there(finished):
+    names = set(finished.results("figures/*")) | set(finished.results("tables/*"))
+    expected = {f"figures/figure{n}-controlled.{kind}" for n in (2, 8) for kind in ("png", "svg", "csv")}
+    assert names >= expected | {"tables/final.csv", "tables/final.md", "tables/curves.csv"}
+    assert finished.results("figures/figure2-controlled.png")["figures/figure2-controlled.png"].startswith(b"\x89PNG")
+    assert not any((finished.folder / "results/mini/partial/arms").iterdir())
+
+
+def test_arms_of_a_replica_are_paired(finished):
+    curves = finished.results("curves/controlled/stepwise/*/000-001.csv")
+    lines = {name.split("/")[3]: content.decode().splitlines() for name, content in curves.items()}
+    header = lines["random"][0].split(",")
+    seed, replica = header.index("seed"), header.index("replica")
+    seeds = {arm: [(row.split(",")[replica], row.split(",")[seed]) for row in rows[1:]] for arm, rows in lines.items()}
+    assert seeds["random"] == seeds["gabor-1"] == seeds["euclid-k2"]
+    assert len(set(seeds["random"])) == 2
+
+
+def test_nothing_is_left_to_do_even_after_touching_every_file(finished):
+    assert "Nothing to be done" in finished.snakemake("-n")
+    for path in finished.folder.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts and "results" not in path.parts:
+            os.utime(path)
+    assert finished.would_do() == []
+
+
+def test_a_figures_title_redraws_that_figure_only(changed):
+    changed.config = {**changed.config, "figures": {**changed.config["figures"]}}
+    changed.config["figures"]["figure2"] = {**changed.config["figures"]["figure2"], "title": "Another title"}
+    changed.write_config()
+    assert changed.would_do() == [FIGURE2]
+
+
+def test_one_arms_parameter_retrains_that_arm_only(changed):
+    changed.config = {**changed.config, "arms": {**changed.config["arms"], "gabor-1": {"initializer": "gabor", "layers": 2}}}
+    changed.write_config()
+    assert changed.would_do() == sorted([training("gabor-1"), FIGURE8, TABLE])
+
+
+def test_more_replicas_train_only_the_new_ones(changed):
+    changed.config = {**changed.config, "replicas": {"count": 4, "per_job": 2}}
+    changed.write_config()
+    new = [training(arm, "002-003") for arm in ("random", "gabor-1", "euclid-k2")]
+    banks = [f"Building bank resnet18-euclid-k2-m2, replica {r}" for r in (2, 3)]
+    assert changed.would_do() == sorted([*new, *banks, FIGURE2, FIGURE8, TABLE])
+
+
+def test_another_k_builds_that_bank_only(changed):
+    arm = {"initializer": "clustered", "bank": {"method": "euclid", "k": 3, "models": 2}}
+    changed.config = {**changed.config, "arms": {**changed.config["arms"], "euclid-k2": arm}}
+    changed.write_config()
+    banks = [f"Building bank resnet18-euclid-k3-m2, replica {r}" for r in (0, 1)]
+    assert changed.would_do() == sorted([*banks, training("euclid-k2"), FIGURE2, TABLE])
+
+
+@pytest.mark.parametrize(
+    ("helper", "jobs"),
+    [
+        ("initializers/gabor.py", [training("gabor-1"), FIGURE8, TABLE]),
+        ("figures.py", [FIGURE2, FIGURE8]),
+        ("initializers/pretrained.py", []),
+        ("tasks/procedural.py", None),
+    ],
+)
+def test_editing_a_helper_reruns_exactly_its_users(changed, helper, jobs):
+    changed.append(f"workflow_scripts/informed_init/{helper}")
+    done = changed.would_do()
+    if jobs is None:  # the images themselves: everything follows
+        assert "Drawing the procedural images" in done and TABLE in done and training("random") in done
+    else:
+        assert done == sorted(jobs)
+
+
+def test_an_added_initializer_is_one_file_and_a_few_config_lines(changed):
+    new = changed.folder / "workflow_scripts/informed_init/initializers/tiny_noise.py"
+    new.write_text(
+        "from .registry import initializer\n\n\n"
+        '@initializer("tiny-noise")\ndef tiny_noise_(model, *, generator, scale=0.1):\n'
+        '    """Scale every convolution down."""\n    model.conv1.weight.mul_(scale)\n'
+    )
+    try:
+        changed.config = {**changed.config, "arms": {**changed.config["arms"], "mine": {"initializer": "tiny-noise", "scale": 0.2}}}
+        changed.config["families"] = {"all": {"arms": [*changed.config["arms"]]}}
+        changed.write_config()
+        assert changed.would_do() == sorted([training("mine"), TABLE])
+    finally:
+        new.unlink()
+
+
+def test_a_kill_loses_nothing_and_changes_nothing(finished, tmp_path):
+    repository = Repository(tmp_path)
+    process = repository.start("--cores", "1", "--", "results/mini/curves/controlled/stepwise/euclid-k2/000-001.csv", start_new_session=True)
+    partial = tmp_path / "results/mini/partial/arms"
+    while not list(partial.glob("*/*.json")):  # until the first of two trainings is done
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not repository.results("curves/**/*.csv")
+    repository.snakemake("--unlock")
+    repository.run("results/mini/curves/controlled/stepwise/euclid-k2/000-001.csv")
+    (log,) = repository.results("logs/train_arm/*").values()
+    assert b"taken over from an interrupted job" in log
+    again, before = (r.results("curves/controlled/stepwise/euclid-k2/*") for r in (repository, finished))
+    assert again == before and len(again) == 1
+
+
+def test_targets_come_by_name(finished):
+    finished.snakemake("figure8", "-n")
+    listed = finished.snakemake("--list-target-rules")
+    assert "figure2" in listed and "figure8" in listed
