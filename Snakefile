@@ -29,3 +29,4 @@ rule all:
     input:
         figure_files(),
         "<results>/tables/final.csv",
+        "<results>/tables/audit.csv",

@@ -13,7 +13,7 @@ rule final_table:
         "<results>/logs/final_table.log",
     params:
         published=flow.ordered(config["published"]),
-        arms=list(config["arms"]),
+        chance=flow.chance(config),
     resources:
         mem_mb=1000,
         runtime=10,
@@ -22,3 +22,30 @@ rule final_table:
         "../envs/cpu.yaml"
     script:
         "../workflow_scripts/write_final_table.py"
+
+
+rule audit:
+    message:
+        "Auditing the paper's claims"
+    input:
+        curves=curve_files(flow.cells(config)),
+        code=code("write_audit.py"),
+    output:
+        audit_csv="<results>/tables/audit.csv",
+        audit_markdown="<results>/tables/audit.md",
+        attribution_csv="<results>/tables/attribution.csv",
+        attribution_markdown="<results>/tables/attribution.md",
+    log:
+        "<results>/logs/audit.log",
+    params:
+        recipe=flow.DEFAULT_RECIPE,
+        protocols=config["protocols"],
+        chance=flow.chance(config),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/write_audit.py"

@@ -71,7 +71,7 @@ def test_intervals_over_one_factor_cover_its_mean(shape, varying):
 def test_intervals_cover_whatever_dominates(shape, spreads):
     # nothing but residual noise is the one case where the interval is a little too wide
     limit = 0.985 if spreads["task_sd"] == 0 else 0.975
-    assert 0.93 <= coverage(shape, 1000, resamples=2999, **spreads) <= limit
+    assert 0.93 <= coverage(shape, 1000, **spreads) <= limit
 
 
 def test_a_planted_effect_is_found_more_often_with_more_cells_and_its_power_is_reported():

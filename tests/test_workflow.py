@@ -9,7 +9,8 @@ from repository import Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
-FIGURE2, FIGURE8, TABLE = "Drawing figure2 (controlled)", "Drawing figure8 (controlled)", "Writing the table of final accuracies"
+FIGURE2, FIGURE8 = "Drawing figure2 (controlled)", "Drawing figure8 (controlled)"
+TABLES = ["Writing the table of final accuracies", "Auditing the paper's claims"]
 
 
 def training(arm, block="000-001"):
@@ -74,7 +75,7 @@ def test_a_figures_title_redraws_that_figure_only(changed):
 def test_one_arms_parameter_retrains_that_arm_only(changed):
     changed.config = {**changed.config, "arms": {**changed.config["arms"], "gabor-1": {"initializer": "gabor", "layers": 2}}}
     changed.write_config()
-    assert changed.would_do() == sorted([training("gabor-1"), FIGURE8, TABLE])
+    assert changed.would_do() == sorted([training("gabor-1"), FIGURE8, *TABLES])
 
 
 def test_more_replicas_train_only_the_new_ones(changed):
@@ -82,7 +83,7 @@ def test_more_replicas_train_only_the_new_ones(changed):
     changed.write_config()
     new = [training(arm, "002-003") for arm in ("random", "gabor-1", "euclid-k2")]
     banks = [f"Building bank resnet18-euclid-k2-m2, replica {r}" for r in (2, 3)]
-    assert changed.would_do() == sorted([*new, *banks, FIGURE2, FIGURE8, TABLE])
+    assert changed.would_do() == sorted([*new, *banks, FIGURE2, FIGURE8, *TABLES])
 
 
 def test_another_k_builds_that_bank_only(changed):
@@ -90,13 +91,13 @@ def test_another_k_builds_that_bank_only(changed):
     changed.config = {**changed.config, "arms": {**changed.config["arms"], "euclid-k2": arm}}
     changed.write_config()
     banks = [f"Building bank resnet18-euclid-k3-m2, replica {r}" for r in (0, 1)]
-    assert changed.would_do() == sorted([*banks, training("euclid-k2"), FIGURE2, TABLE])
+    assert changed.would_do() == sorted([*banks, training("euclid-k2"), FIGURE2, *TABLES])
 
 
 @pytest.mark.parametrize(
     ("helper", "jobs"),
     [
-        ("initializers/gabor.py", [training("gabor-1"), FIGURE8, TABLE]),
+        ("initializers/gabor.py", [training("gabor-1"), FIGURE8, *TABLES]),
         ("figures.py", [FIGURE2, FIGURE8]),
         ("initializers/pretrained.py", []),
         ("tasks/procedural.py", None),
@@ -106,7 +107,7 @@ def test_editing_a_helper_reruns_exactly_its_users(changed, helper, jobs):
     changed.append(f"workflow_scripts/informed_init/{helper}")
     done = changed.would_do()
     if jobs is None:  # the images themselves: everything follows
-        assert "Drawing the procedural images" in done and TABLE in done and training("random") in done
+        assert "Drawing the procedural images" in done and TABLES[0] in done and training("random") in done
     else:
         assert done == sorted(jobs)
 
@@ -122,7 +123,7 @@ def test_an_added_initializer_is_one_file_and_a_few_config_lines(changed):
         changed.config = {**changed.config, "arms": {**changed.config["arms"], "mine": {"initializer": "tiny-noise", "scale": 0.2}}}
         changed.config["families"] = {"all": {"arms": [*changed.config["arms"]]}}
         changed.write_config()
-        assert changed.would_do() == sorted([training("mine"), TABLE])
+        assert changed.would_do() == sorted([training("mine"), *TABLES])
     finally:
         new.unlink()
 

@@ -3,13 +3,13 @@
 from informed_init.curves import read_curves, write_csv
 from informed_init.files import write_text
 from informed_init.jobs import logged
-from informed_init.tables import final_table, to_markdown
+from informed_init.tables import display_final, final_table, to_markdown
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         curves = read_curves(job.input.curves)
-        table = final_table(curves, published=job.params.published)
+        table = final_table(curves, published=job.params.published, chance=job.params.chance)
         write_csv(curves, job.output.curves)
         write_csv(table, job.output.csv)
-        write_text(job.output.markdown, to_markdown(table))
+        write_text(job.output.markdown, to_markdown(display_final(table)))

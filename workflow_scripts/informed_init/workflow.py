@@ -62,6 +62,16 @@ def tasks(config: Mapping, dataset: str) -> list[dict]:
     return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in config["tasks"]]
 
 
+def chance(config: Mapping) -> dict[str, float]:
+    """The accuracy of guessing, in percent, by task: what a diverged training counts as."""
+    levels = {}
+    for arm in config["arms"]:
+        dataset = arm_setting(config, arm, "dataset")
+        for task in tasks(config, dataset):
+            levels[task["name"]] = 10.0 if task["superclasses"] else 100.0 / catalog.get(dataset).num_classes
+    return ordered(levels)
+
+
 def source_tasks(config: Mapping) -> list[dict]:
     """The tasks that sources are trained on: all pairs of the clustering superclasses, or ``count`` chosen by a fixed seed."""
     pairs = list(combinations(sorted(config["sources"]["superclasses"]), 2))
