@@ -1,6 +1,7 @@
 """Net2Net: the student computes what its teacher computes, counts to the integer, and refusals that name the layer."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -103,11 +104,11 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images(side: int, n: int = 16, channels: int = 3) -> torch.Tensor:
+def images(side: int, n: int = 12, channels: int = 3) -> torch.Tensor:
     return torch.randn(n, channels, side, side, generator=seeded(7))
 
 
-def trained(model: nn.Module, x: torch.Tensor, steps: int = 10) -> nn.Module:
+def trained(model: nn.Module, x: torch.Tensor, steps: int = 8) -> nn.Module:
     """``model`` after a few steps from batch norms with scales, shifts and statistics of their own."""
     generator = seeded(1)
     for module in model.modules():
@@ -171,11 +172,12 @@ MODELS = {
 BIG = {"vgg11_bn": 32, "googlenet": 64, "squeezenet1_0": 64, "densenet121": 64, "mobilenet_v2": 64}
 
 
-def model(name: str, steps: int = 10) -> tuple[nn.Module, torch.Tensor]:
+@functools.cache  # growing must leave a teacher as it is, so the tests share them
+def model(name: str) -> tuple[nn.Module, torch.Tensor]:
     torch.manual_seed(0)
     network, side = MODELS[name]() if name in MODELS else (torchvision_model(name), BIG[name])
     x = images(side)
-    return trained(network, x, steps), x
+    return trained(network, x), x
 
 
 # Wider ----------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ def test_residual_streams_are_one_group():
 
 
 def test_growth_to_the_full_inception_fills_exactly_its_shapes():
-    teacher, x = model("inception", steps=5)
+    teacher, x = model("inception")
     target = Inception(4)
     student = grow(teacher, target, example_input=x, generator=seeded())
     shapes = {key: tensor.shape for key, tensor in student.state_dict().items()}
@@ -257,6 +259,7 @@ def test_settings_of_widened_layers_survive():
 
 def test_the_teacher_and_the_global_generator_are_untouched_and_draws_repeat():
     teacher, x = model("residual")
+    teacher = copy.deepcopy(teacher)
     teacher.stage1.train()
     before = copy.deepcopy(teacher.state_dict())
     modes = [m.training for m in teacher.modules()]
@@ -298,13 +301,13 @@ def test_deepening_single_convolutions_of_a_residual_network():
 
 
 def test_an_inserted_batch_norm_keeps_training_mode_close_on_its_data():
-    """The measured statistics are the batch's own, so here training mode agrees as well (up to the added eps)."""
-    teacher, x = model("lenet-bn", steps=40)
-    x = x[:, :1].repeat(1, 3, 1, 1)
+    """Where teacher and inserted norms know the statistics of exactly this batch, training mode agrees as well."""
+    torch.manual_seed(0)
+    x = images(32)
+    teacher = LeNet(4, batch_norm=True, in_channels=3)
     for module in teacher.modules():
-        if isinstance(module, nn.BatchNorm2d):  # statistics of exactly this batch
-            module.reset_running_stats()
-            module.momentum = None
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # a plain average, here over one batch
     teacher.train()(x)
     teacher.eval()
     student = net2deeper(teacher, ["layer1.0", "layer2.0"], example_input=x, data=x, generator=seeded())
@@ -434,3 +437,178 @@ def test_random_pads_keep_the_teacher_and_have_their_size(pad):
     else:
         assert (norm.weight[64:] == 1).all() and (norm.bias[64:] == 0).all()
     assert (norm.running_mean[64:] == 0).all() and (norm.running_var[64:] == 1).all()
+
+
+# Refusals -------------------------------------------------------------------------------------------
+
+
+class Shuffle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head(torch.cat([x[:, 2:], x[:, :2]], 1).mean((2, 3)))
+
+
+class Written(Shuffle):
+    def __init__(self, width: int = 4):
+        super().__init__()
+        self.width = width
+        self.conv = nn.Conv2d(3, width, 3)
+        self.head = nn.Linear(width * 36, 2)
+
+    def forward(self, x):
+        return self.head(self.conv(x).view(-1, self.width * 36))
+
+
+class Counting(Shuffle):
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head((x / x.shape[1]).mean((2, 3)))
+
+
+class Deciding(Shuffle):
+    def forward(self, x):
+        return self.head(self.conv(x).mean((2, 3))) if x.sum() > 0 else x
+
+
+def chain(*layers: nn.Module) -> nn.Module:
+    """A convolution 3 -> 8 called 0, ``layers``, pooling, and a head."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3), *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+
+
+def tied() -> nn.Module:
+    network = chain(nn.ReLU(), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1))
+    network[3].weight = network[2].weight
+    return network
+
+
+REFUSED = {  # what: (teacher, what to grow, the layer and the reason that the message must name)
+    "narrower": (lambda: chain(), {"widths": {"0": 6}}, "narrow layer '0' from 8 to 6"),
+    "narrower target": (lambda: Residual(6), Residual(5), r"narrow layer 'stem.0' from 6 to 5"),
+    "factor": (lambda: chain(), {"factor": 0.5}, "factor is 0.5"),
+    "output": (
+        lambda: chain(),
+        {"widths": {"3": 4}},
+        "'3' from 2 to 4 channels: the layer is the network's output",
+    ),
+    "unknown layer": (lambda: chain(), {"widths": {"9": 4}}, "'9' is not called"),
+    "no width": (lambda: chain(nn.BatchNorm2d(8)), {"widths": {"1": 9}}, "'1' has no width of its own"),
+    "unknown key": (lambda: chain(), {"width": 2}, "unknown setting 'width'"),
+    "coupled": (
+        lambda: Residual(),
+        {"widths": {"stem.0": 8, "stage1.0.conv2": 9}},
+        "'stem.0' and 'stage1.0.conv2'",
+    ),
+    "group norm": (
+        lambda: chain(nn.GroupNorm(2, 8)),
+        {"factor": 1.5},
+        "'0' from 8 to 12 channels: '1' averages",
+    ),
+    "layer norm": (lambda: chain(nn.LayerNorm([8, 6, 6])), {"factor": 1.5}, "'1' averages"),
+    "local response": (lambda: chain(nn.LocalResponseNorm(3)), {"factor": 2}, "'1' mixes neighboring"),
+    "softmax": (lambda: chain(nn.Softmax(1)), {"factor": 2}, "'1' is Softmax"),
+    "shuffled": (lambda: Shuffle(), {"factor": 2}, "layer 'conv' from 4 to 8 channels: 'getitem' is"),
+    "written size": (lambda: Written(), {"factor": 2}, "'view' holds the size 144"),
+    "groups": (
+        lambda: chain(nn.Conv2d(8, 8, 3, groups=4)),
+        {"widths": {"0": 10}},
+        "'1' splits them .* multiple of 4",
+    ),
+    "groups on parts": (
+        lambda: nn.Sequential(Mixed(), nn.Linear(4, 2)),
+        {"widths": {"0.grouped": 15}},
+        "'0.grouped' from 12 to 15 channels: '0.grouped' splits",
+    ),
+    "tied": (tied, {"factor": 2}, "shares a parameter with"),
+    "weight norm": (
+        lambda: chain(nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 1))),
+        {"factor": 2},
+        "'1' computes its weight",
+    ),
+    "width in the code": (
+        lambda: Counting(),
+        {"factor": 2},
+        "Counting would differ .* depends on the widths",
+    ),
+    "control flow": (lambda: Deciding(), {"factor": 2}, "Deciding cannot be traced"),
+    "target without a layer": (lambda: Residual(), chain(), "target has no layer 'stem.0'"),
+    "target's kernel": (
+        lambda: chain(nn.Conv2d(8, 8, 1)),
+        chain(nn.Conv2d(8, 8, 3)),
+        r"'1': kernel_size is \(1, 1\)",
+    ),
+    "target's kind": (lambda: chain(nn.BatchNorm2d(8)), chain(nn.GroupNorm(2, 8)), "'1' is BatchNorm2d"),
+    "target's new layer": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()),
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 4, 3, padding=1), nn.Tanh()),
+        r"new layers \(2, 3\) cannot",
+    ),
+    "even kernel": (lambda: chain(nn.Conv2d(8, 8, 2)), {"insert": ["1"]}, r"at '1': an even kernel \(2, 2\)"),
+    "unknown place": (lambda: chain(), {"insert": ["7"]}, "no layer '7'"),
+    "no match": (lambda: chain(), {"insert": ["x*"]}, "no convolution matches 'x"),
+    "text": (lambda: chain(), {"insert": "0"}, "insert is the text '0'"),
+    "no block": (lambda: chain(nn.MaxPool2d(2)), {"insert": ["1"]}, "at '1': it is not a convolution"),
+    "changing block": (
+        lambda: Residual(),
+        {"insert": ["stage2.0"]},
+        "at 'stage2.0': it is not .* unchanged input",
+    ),
+    "no images": (lambda: chain(nn.BatchNorm2d(8)), {"insert": ["0"]}, "at '0' adds batch norm.*data="),
+    "called twice": (
+        lambda: (lambda conv: chain(conv, conv))(nn.Conv2d(8, 8, 1)),
+        {"insert": ["1"]},
+        "at '1': one forward pass calls it 2 times",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_preserved_is_refused_by_name(case):
+    teacher, target, message = REFUSED[case]
+    with pytest.raises(InputError, match=message) as caught:
+        grow(teacher(), target, example_input=images(8, 4), generator=seeded())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU, nn.LeakyReLU])
+def test_insertion_before_an_activation_that_may_not_be_repeated_is_refused(activation):
+    for layers, place in (
+        ((activation(),), "0"),
+        ((nn.ReLU(), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), activation()), "2"),
+    ):
+        with pytest.raises(InputError, match=f"at '{place}': {activation.__name__} follows"):
+            net2deeper(chain(*layers), [place], example_input=images(8, 4), generator=seeded())
+
+
+def test_options_are_checked():
+    options = {"example_input": images(8, 4), "generator": seeded()}
+    for bad, message in (
+        ({"noise": "some"}, "noise is 'some'"),
+        ({"sigma": -1.0}, "sigma is -1.0"),
+        ({"random_pad": "zeros"}, "random_pad is 'zeros'"),
+        ({"random_pad": "he", "noise": "absolute"}, "must be 'none'"),
+        ({"example_input": images(8, 4, channels=2)}, "does not run on an example_input of"),
+    ):
+        with pytest.raises(InputError, match=message):
+            net2wider(chain(), {"0": 9}, **{**options, **bad})
+
+
+@pytest.mark.parametrize(
+    ("teacher", "target"),
+    [
+        (chain(nn.GroupNorm(2, 8), nn.ReLU()), {"factor": 2}),
+        (chain(nn.LayerNorm([8, 6, 6])), {"factor": 3}),
+        (chain(nn.Conv2d(8, 8, 3, groups=4), nn.ReLU()), {"widths": {"0": 12, "1": 20}}),
+        (Written(), Written(6)),
+    ],
+)
+def test_near_misses_of_the_refusals_are_exact(teacher, target):
+    x = images(8, 4).double()
+    teacher = teacher.double()
+    student = grow(teacher, target, example_input=x, generator=seeded())
+    result = fidelity(teacher, student, x)
+    assert max(result["eval"], result["train"]) < 1e-10

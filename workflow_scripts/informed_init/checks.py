@@ -134,3 +134,38 @@ def _check_tasks(config: Mapping) -> None:
         bank = workflow.bank_spec(config, arm)
         if bank is not None and bank["models"] > available:
             raise InputError(f"arms.{arm}.bank.models: {bank['models']} models, but there are only {available} sources")
+
+
+def config_reference() -> str:
+    """``config/README.md``: every key of the schema with its description. ``python -m informed_init.checks`` prints it."""
+    lines = [
+        "# The configuration",
+        "",
+        "`config.yaml` is run `paper`. An overlay changes keys of it and names another run:",
+        "`snakemake --cores 2 --configfile config/demo.yaml` (minutes, offline), `config/study.yaml` (real CIFAR-100 on a CPU).",
+        "A wrong key or value is named, with the nearest valid one, before anything starts.",
+        "",
+        "| key | type | meaning |",
+        "| --- | --- | --- |",
+    ]
+    lines += _reference_rows(yaml.safe_load(SCHEMA.read_text()), "")
+    return "\n".join(lines) + "\n"
+
+
+def _reference_rows(section: Mapping, prefix: str) -> list[str]:
+    rows = []
+    named = dict(section.get("properties", {}))
+    if isinstance(section.get("additionalProperties"), dict) and prefix:
+        named["<name>"] = section["additionalProperties"]
+    for key, entry in named.items():
+        path = f"{prefix}{key}"
+        kind = entry.get("type", "one of " + ", ".join(map(str, entry["enum"])) if "enum" in entry else "")
+        kind = " or ".join(kind) if isinstance(kind, list) else kind
+        if "description" in entry:
+            rows.append(f"| `{path}` | {kind} | {entry['description'].strip()} |")
+        rows += _reference_rows(entry, f"{path}.")
+    return rows
+
+
+if __name__ == "__main__":
+    print(config_reference(), end="")

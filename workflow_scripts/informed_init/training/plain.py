@@ -16,7 +16,7 @@ from .loop import Problem, Split
 from .recipe import Recipe
 
 
-class _Samples(Dataset):
+class Samples(Dataset):
     """One image at a time: augment, scale, normalize."""
 
     def __init__(self, split: Split, problem: Problem, recipe: Recipe, draws: dict[str, torch.Tensor]):
@@ -56,7 +56,7 @@ def train_plain(
             group["lr"] = recipe.rate(epoch)
         order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).tolist()
         draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
-        samples = _Samples(problem.train, problem, recipe, draws)
+        samples = Samples(problem.train, problem, recipe, draws)
         model.train()
         loss_sum = hits = 0.0
         for images, labels in DataLoader(samples, batch_size=recipe.batch_size, sampler=order):
@@ -82,7 +82,7 @@ def _evaluate(model: nn.Module, split: Split, problem: Problem, recipe: Recipe, 
     model.eval()
     loss_sum = hits = 0.0
     with torch.no_grad():
-        for images, labels in DataLoader(_Samples(split, problem, recipe, {}), batch_size=recipe.batch_size):
+        for images, labels in DataLoader(Samples(split, problem, recipe, {}), batch_size=recipe.batch_size):
             images, labels = images.to(split.labels.device), labels.to(split.labels.device)
             logits = model(images)
             loss_sum += F.cross_entropy(logits, labels).item() * len(labels)
