@@ -1,4 +1,4 @@
-"""Net2Net: the student computes what its teacher computes, counts to the integer, and refusals that name the layer."""
+"""Net2Net: the student computes what its teacher does, counts to the integer, refusals name the layer."""
 
 import copy
 import functools
@@ -59,7 +59,7 @@ class Residual(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Concatenation, depthwise and grouped convolution, gating, PReLU, group norm, a skip of the input, flatten, BN1d."""
+    """Concatenation, depthwise and grouped convolution, gating, PReLU, group norm, the input again, BN1d."""
 
     def __init__(self):
         super().__init__()
@@ -301,7 +301,7 @@ def test_deepening_single_convolutions_of_a_residual_network():
 
 
 def test_an_inserted_batch_norm_keeps_training_mode_close_on_its_data():
-    """Where teacher and inserted norms know the statistics of exactly this batch, training mode agrees as well."""
+    """Where teacher and inserted norms know this very batch, training mode agrees as well."""
     torch.manual_seed(0)
     x = images(32)
     teacher = LeNet(4, batch_norm=True, in_channels=3)
@@ -373,7 +373,7 @@ def test_wider_and_deeper_in_either_order():
 
 
 def largest_difference_between_replicas(noise: str) -> tuple[float, float]:
-    """After 200 steps: (between a channel of layer1.0 and its copy, between the channel and itself at the start)."""
+    """After 200 steps: (between channels of layer1.0 and their copies, between them and their start)."""
     x = images(32, 8, 1)
     teacher = trained(LeNet(4, batch_norm=True), x, 2)
     options = {"example_input": x, "generator": seeded(), "noise": noise, "sigma": 0.05}

@@ -13,16 +13,17 @@ from ..initializers.growth.rules import Layer, couple
 from ..sources import Source
 
 State = Mapping[str, Tensor]
-Permutations = Mapping[str, Tensor]  # group -> index; channel i of the result is channel index[i] of the source
+# group -> index; channel i of the result is channel index[i] of the source
+Permutations = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Groups:
     """The groups of channels of one network that can only be permuted together.
 
-    ``axes`` maps a group's name, that of the first layer that makes its channels, to the axis that all its layers
-    share; ``layers`` are the layers with tensors, in the order of the computation; ``bankable`` names the convolutions
-    that may be averaged, in the model's order.
+    ``axes`` maps a group's name, that of the first layer that makes its channels, to the axis that all its
+    layers share; ``layers`` are the layers with tensors, in the order of the computation; ``bankable`` names
+    the convolutions that may be averaged, in the model's order.
     """
 
     layers: dict[str, Layer]
@@ -44,21 +45,28 @@ class Groups:
             start += segment.size
         return torch.cat(parts)
 
-    def permuted(self, name: str, tensor: Tensor, permutations: Permutations) -> Tensor:
-        """A copy of a tensor of layer ``name`` with its output and, where it has any, input channels permuted."""
+    def outputs_permuted(self, name: str, tensor: Tensor, permutations: Permutations) -> Tensor:
+        """A tensor of layer ``name`` with its output channels permuted; always a copy."""
+        return tensor[self.index(self.layers[name].rows, permutations)]
+
+    def inputs_permuted(self, name: str, tensor: Tensor, permutations: Permutations) -> Tensor:
+        """A tensor of layer ``name`` with its input channels permuted, if it has any."""
         layer = self.layers[name]
-        tensor = tensor[self.index(layer.rows, permutations)]
-        # the channels of a grouped convolution are tied to their blocks: they are in no group and keep their places
-        if tensor.ndim > 1 and layer.columns is not None and getattr(layer.module, "groups", 1) == 1:
-            tensor = tensor[:, self.index(layer.columns, permutations)]
-        return tensor
+        # the channels of a grouped convolution are tied to their blocks: they are in no group and stay
+        if tensor.ndim < 2 or layer.columns is None or getattr(layer.module, "groups", 1) > 1:
+            return tensor
+        return tensor[:, self.index(layer.columns, permutations)]
+
+    def permuted(self, name: str, tensor: Tensor, permutations: Permutations) -> Tensor:
+        """A copy of a tensor of layer ``name`` with all its channels permuted."""
+        return self.inputs_permuted(name, self.outputs_permuted(name, tensor, permutations), permutations)
 
 
 def permutation_groups(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)) -> Groups:
     """The groups of any network that torch.fx can trace; ``input_size`` is (channels, height, width).
 
-    The network's inputs and outputs keep their order, and so do channels that meet an operation that is not known
-    to treat all of them alike.
+    The network's inputs and outputs keep their order, and so do channels that meet an operation that is not
+    known to treat all of them alike.
     """
     like = next(model.parameters())
     coupling = couple(model, torch.zeros(1, *input_size, dtype=like.dtype, device=like.device))
@@ -77,8 +85,8 @@ def permute_source(source: State | Source, permutations: Permutations, groups: G
     ``permutations`` may leave out groups.
 
     Raises:
-        InputError: a group that does not exist, an index that is no permutation of its channels, or a tensor that is
-            missing or has another shape than the network's.
+        InputError: a group that does not exist, an index that is no permutation of its channels, or a tensor
+            that is missing or has another shape than the network's.
     """
     for name, order in permutations.items():
         if name not in groups.axes:

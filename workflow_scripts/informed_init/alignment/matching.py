@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from .groups import Groups, Permutations
 
-MATCHINGS = ("greedy", "hungarian")
 MAX_SWEEPS = 20  # two or three suffice for ResNet-18
 
 Weights = dict[str, Tensor]  # convolution -> weight
-Views = list[tuple[list[Tensor], Tensor]]  # rows per channel: of the sources placed, and of the one to be matched
+# one row a channel: of the sources that are placed, and of the one to be matched
+Views = list[tuple[list[Tensor], Tensor]]
 
 
 def fourier_distances(references: Sequence[Tensor], rows: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def fourier_distances(references: Sequence[Tensor], rows: Tensor) -> Tensor:
 
 
 def squared_distances(references: Sequence[Tensor], rows: Tensor) -> Tensor:
-    """(n, n) squared distances summed over the references: half of them, without the terms common to all matchings.
+    """(n, n) squared distances summed over the references, halved and without what all matchings share.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 ab, and every matching uses each a and each b once.
     """
@@ -52,25 +52,31 @@ def best_assignment(distances: np.ndarray) -> np.ndarray:
     return linear_sum_assignment(distances)[1]
 
 
+MATCHERS = {"greedy": (fourier_distances, first_come), "hungarian": (squared_distances, best_assignment)}
+MATCHINGS = tuple(MATCHERS)
+
+
 class Matcher:
     """Matches sources one after another, each to all that were placed before it; the first keeps its order.
 
-    ``placed`` holds the aligned weights of ``convolutions``: all that are computed up to the layer ``last``. The 1x1
-    ones among them are never initialized, but they say as well which channels correspond.
+    ``placed`` holds the aligned weights of ``convolutions``: all that are computed up to the layer ``last``.
+    The 1x1 ones among them are never initialized, but they say as well which channels correspond.
     """
 
     def __init__(self, groups: Groups, last: str, matching: str):
         self.groups = groups
-        greedy = matching == "greedy"
-        self.distances, self.solve = (fourier_distances, first_come) if greedy else (squared_distances, best_assignment)
+        self.distances, self.solve = MATCHERS[matching]
         computed = list(groups.layers)[: list(groups.layers).index(last) + 1]
         self.convolutions = [name for name in computed if isinstance(groups.layers[name].module, nn.Conv2d)]
-        makers = {group: [name for name in names if name in computed] for group, names in groups.makers().items()}
-        self.makers = {group: names for group, names in makers.items() if names}
+        makers = groups.makers()
+        used = {
+            group: [name for name in names if name in self.convolutions] for group, names in makers.items()
+        }
+        self.makers = {group: names for group, names in used.items() if names}
         self.placed: list[Weights] = []
 
     def place(self, weights: Weights) -> dict[str, Tensor]:
-        """Align a source's ``weights`` of the convolutions to those placed, and place them: the permutations."""
+        """Match the weights of a source's ``convolutions`` to those placed, and place them; the permutations."""
         if self.placed:
             permutations = self._match_all(weights)
         else:
@@ -81,23 +87,24 @@ class Matcher:
     def _match_all(self, weights: Weights) -> dict[str, Tensor]:
         """Layer by layer as published: every group by its filters, whose input channels were matched before.
 
-        A residual stream is made by several layers, some of which read channels that are matched after it, so one pass
-        cannot see all of it. Where that is so, further passes match every group again by all layers that make it and
-        all that read it, until the total distance falls no more (Ainsworth et al. 2023, algorithm 1). The readers are
-        needed: without them a pass undoes what the matching of the groups inside the blocks had gained.
+        A residual stream is made by several layers, some of which read channels that are matched after it, so
+        one pass cannot see all of it. Where that is so, further passes match every group again by all layers
+        that make it and all that read it, until the total distance falls no more (Ainsworth et al. 2023,
+        algorithm 1). The readers are needed: without them a pass undoes what matching the groups inside the
+        blocks had gained.
         """
         permutations: dict[str, Tensor] = {}
         all_seen = True
         for group, makers in self.makers.items():
             known = [name for name in makers if self._inputs_known(name, permutations)]
             all_seen &= known == makers
-            permutations[group] = self._match(self._made(known, group, weights, permutations))
+            permutations[group] = self._match(self._made(known, weights, permutations))
         similarity = self._similarity(weights, permutations)
         for _ in range(0 if all_seen else MAX_SWEEPS):
             candidate = dict(permutations)
             for group, makers in self.makers.items():
-                made = self._made(makers, group, weights, candidate)
-                candidate[group] = self._match(made + self._read(group, weights, candidate))
+                views = self._made(makers, weights, candidate) + self._read(group, weights, candidate)
+                candidate[group] = self._match(views)
             reached = self._similarity(weights, candidate)
             if reached <= similarity * (1 + 1e-9):
                 break
@@ -113,28 +120,24 @@ class Matcher:
         read = {segment.axis.root() for segment in columns.segments}
         return all(group in permutations for group, axis in self.groups.axes.items() if axis in read)
 
-    def _made(self, names: Sequence[str], group: str, weights: Weights, permutations: Permutations) -> Views:
-        """For each convolution that makes the group: its whole filters, input channels permuted, as rows."""
-        others = {name: order for name, order in permutations.items() if name != group}
-        views = []
-        for name in names:
-            own = self.groups.permuted(name, weights[name], others)
-            # a layer whose input is the group itself would have to be permuted on both sides at once
-            views.append(([placed[name].flatten(1) for placed in self.placed], own.flatten(1)))
-        return views
+    def _made(self, names: Sequence[str], weights: Weights, permutations: Permutations) -> Views:
+        """For each convolution that makes a group: its whole filters as rows, input channels permuted."""
+        own = {name: self.groups.inputs_permuted(name, weights[name], permutations) for name in names}
+        return [([placed[name].flatten(1) for placed in self.placed], own[name].flatten(1)) for name in names]
 
     def _read(self, group: str, weights: Weights, permutations: Permutations) -> Views:
-        """For each convolution that reads the group: what it does with every channel of the group, as rows."""
-        axis = self.groups.axes[group]
-        others = {name: order for name, order in permutations.items() if name != group}
-        views = []
+        """For each convolution that reads the group: what it does with each of the group's channels, as rows."""
+        axis, views = self.groups.axes[group], []
         for name in self.convolutions:
             columns, start = self.groups.layers[name].columns, 0
             for segment in columns.segments if columns else ():
                 if segment.axis.root() is axis:
-                    both = [placed[name] for placed in self.placed] + [self.groups.permuted(name, weights[name], others)]
+                    own = self.groups.outputs_permuted(name, weights[name], permutations)
                     part = slice(start, start + segment.size)
-                    rows = [w[:, part].unflatten(1, (axis.size, -1)).transpose(0, 1).flatten(1) for w in both]
+                    rows = [
+                        weight[:, part].unflatten(1, (axis.size, -1)).transpose(0, 1).flatten(1)
+                        for weight in (*(placed[name] for placed in self.placed), own)
+                    ]
                     views.append((rows[:-1], rows[-1]))
                 start += segment.size
         return views

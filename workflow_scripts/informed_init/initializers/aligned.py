@@ -15,35 +15,45 @@ RESCALES = ("none", "he", "sources")
 
 @initializer("aligned")
 def aligned_(
-    model: nn.Module, *, generator: torch.Generator, bank: Bank | str | Path, layers: int | None = None, rescale: str = "none"
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    bank: Bank | str | Path,
+    layers: int | None = None,
+    rescale: str = "none",
 ) -> None:
-    """Copy the whole averaged filters of an aligned bank into the first ``layers`` bankable convolutions (all the bank has, if None).
+    """Copy an aligned bank's averaged filters into the first ``layers`` bankable convolutions.
 
-    ``rescale`` multiplies each layer by one number: ``none`` keeps the average as published, whose filters are at most of length
-    1 whatever their size and shorter the less the sources agree; ``he`` gives the layer He's standard deviation;
-    ``sources`` gives it that of the sources' filters, which averaging lowers.
-
-    Nothing is drawn; ``generator`` is every initializer's.
+    ``layers`` is all that the bank holds, if None. ``rescale`` multiplies each layer by one number: ``none``
+    keeps the average, as published that of unit-length filters (at most of length one, the shorter the less
+    the sources agree, and of no relation to He's scale); ``he`` gives the layer He's standard deviation;
+    ``sources`` gives it the standard deviation, and so the root mean square filter length, of the sources'
+    layer. Nothing is drawn from ``generator``.
 
     Raises:
-        InputError: the bank does not hold aligned filters, has too few layers, or a layer's shape differs from the model's.
+        InputError: the bank does not hold aligned filters, or fewer layers than asked for, or a layer of
+            another shape than the model's.
     """
     if rescale not in RESCALES:
         raise InputError(f"aligned: rescale must be one of {', '.join(RESCALES)}, got {rescale!r}")
     bank = bank if isinstance(bank, Bank) else Bank.load(bank)
     if not bank.method.startswith("aligned-"):
-        raise InputError(f"aligned: the bank's method is {bank.method!r}; it takes a bank of method aligned-greedy or aligned-hungarian")
+        raise InputError(
+            f"aligned: needs a bank of method aligned-greedy or aligned-hungarian, not {bank.method!r}"
+        )
     wanted = len(bank.layers) if layers is None else layers
     if not 1 <= wanted <= len(bank.layers):
-        raise InputError(f"aligned: {wanted} layers were asked for, but the bank has {len(bank.layers)}; set its layers to {wanted}")
+        raise InputError(f"aligned: {wanted} layers were asked for, but the bank holds {len(bank.layers)}")
     targets = bankable_layers(model)[:wanted]
-    # checked before anything is written, so that a bank that does not fit leaves the model as it was
-    for name, conv in targets:
+    for name, conv in targets:  # all are checked before one is written: a refused model stays as it was
         found = tuple(bank.layers[name].filters.shape) if name in bank.layers else "nothing"
         if found != tuple(conv.weight.shape):
-            raise InputError(f"aligned: layer {name!r} is {tuple(conv.weight.shape)} in the model, {found} in the bank")
+            raise InputError(
+                f"aligned: layer {name!r} is {tuple(conv.weight.shape)} in the model, {found} in the bank"
+            )
     for name, conv in targets:
         layer = bank.layers[name]
-        wanted_std = {"none": None, "he": he_std(conv), "sources": layer.std}[rescale]
-        scale = 1.0 if wanted_std is None else wanted_std / float(layer.filters.square().mean().sqrt())
-        conv.weight.copy_(layer.filters * scale)
+        conv.weight.copy_(layer.filters)
+        if rescale != "none":
+            std = he_std(conv) if rescale == "he" else layer.std
+            conv.weight.mul_(std / layer.filters.square().mean().sqrt().item())
