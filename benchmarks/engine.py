@@ -20,11 +20,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from informed_init import architectures  # noqa: E402
-from informed_init.seeds import generator  # noqa: E402
-from informed_init.tasks import procedural, readers, subsets  # noqa: E402
-from informed_init.training import augmentation, loop, plain, runner  # noqa: E402
-from informed_init.training.recipe import Recipe  # noqa: E402
+from informed_init import architectures
+from informed_init.seeds import generator
+from informed_init.tasks import procedural, readers, subsets
+from informed_init.training import augmentation, loop, plain, runner
+from informed_init.training.recipe import Recipe
 
 
 def problem(data_root: str | None, device: torch.device) -> loop.Problem:

@@ -1,7 +1,5 @@
 # Banks: what the filters of a replica's sources have in common.
 rule build_bank:
-    message:
-        "Building bank {wildcards.bank}, replica {wildcards.replica}"
     input:
         sources=lambda wildcards: (
             source_files(flow.banks(config)[wildcards.bank]["architecture"])
@@ -10,7 +8,9 @@ rule build_bank:
         ),
         code=lambda wildcards: code(
             "build_bank.py",
-            flow.architectures()[flow.banks(config)[wildcards.bank]["architecture"]].module,
+            flow.architectures()[
+                flow.banks(config)[wildcards.bank]["architecture"]
+            ].module,
         ),
     output:
         "<results>/banks/{bank}/{replica}.safetensors",
@@ -18,17 +18,19 @@ rule build_bank:
         "<results>/logs/build_bank/{bank}-{replica}.log",
     benchmark:
         "<results>/benchmarks/build_bank/{bank}-{replica}.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         spec=lambda wildcards: flow.banks(config)[wildcards.bank],
         replica=lambda wildcards: int(wildcards.replica),
         source_tasks=flow.source_tasks(config),
         num_classes=10,
         input_size=[3, 32, 32],
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
-    conda:
-        "../envs/cpu.yaml"
+    message:
+        "Building bank {wildcards.bank}, replica {wildcards.replica}"
     script:
         "../workflow_scripts/build_bank.py"

@@ -34,7 +34,10 @@ wildcard_constraints:
 
 def split_files(dataset):
     """The two tensor files of a data set, as named inputs."""
-    return {split: f"<results>/data/{dataset}/{split}.safetensors" for split in ("train", "test")}
+    return {
+        split: f"<results>/data/{dataset}/{split}.safetensors"
+        for split in ("train", "test")
+    }
 
 
 def curve_files(cells):
@@ -48,7 +51,10 @@ def curve_files(cells):
 
 def source_files(architecture):
     """The files of all trained sources of an architecture."""
-    return [f"<results>/sources/{architecture}/{block}.safetensors" for block in flow.source_blocks(config)]
+    return [
+        f"<results>/sources/{architecture}/{block}.safetensors"
+        for block in flow.source_blocks(config)
+    ]
 
 
 def figure_files(figure=None):
@@ -56,5 +62,52 @@ def figure_files(figure=None):
     if figure is None:
         drawn = flow.drawn_figures(config)
     else:
-        drawn = [(figure, protocol) for protocol in flow.figure_protocols(config, figure)]
-    return [f"<results>/figures/{name}-{protocol}.{kind}" for name, protocol in drawn for kind in ("png", "svg")]
+        drawn = [
+            (figure, protocol) for protocol in flow.figure_protocols(config, figure)
+        ]
+    return [
+        f"<results>/figures/{name}-{protocol}.{kind}"
+        for name, protocol in drawn
+        for kind in ("png", "svg")
+    ]
+
+
+def raw_root(wildcards):
+    """The folder that a data set lies in."""
+    made = flow.is_procedural(wildcards.dataset)
+    return f"results/{config['run']}/data/raw" if made else config["data_root"]
+
+
+def raw_marker(wildcards):
+    """The file that says a data set is there."""
+    made = "made" if flow.is_procedural(wildcards.dataset) else "fetched"
+    return f"<results>/data/{wildcards.dataset}/{made}.txt"
+
+
+def arm_inputs(wildcards):
+    """What an arm is trained from: data, and its banks or sources."""
+    files = split_files(flow.arm_setting(config, wildcards.arm, "dataset"))
+    bank = flow.bank_spec(config, wildcards.arm)
+    if bank is not None:
+        replicas = flow.block_members(wildcards.block)
+        files["banks"] = [
+            f"<results>/banks/{flow.bank_name(bank)}/{replica}.safetensors"
+            for replica in replicas
+        ]
+    if flow.needs_source(config, wildcards.arm):
+        files["sources"] = source_files(
+            flow.arm_setting(config, wildcards.arm, "architecture")
+        )
+    files["code"] = code("train_arm.py", *flow.plugin_modules(config, wildcards.arm))
+    return files
+
+
+def figure_inputs(wildcards):
+    """The curves of a figure's arms, and of no others."""
+    recipe = flow.figure_recipe(config, wildcards.figure)
+    return curve_files(
+        [
+            (wildcards.protocol, recipe, arm)
+            for arm in flow.figure_arms(config, wildcards.figure)
+        ]
+    )

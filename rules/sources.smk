@@ -1,7 +1,5 @@
 # Source networks: one a pair of clustering superclasses, trained in blocks.
 rule train_sources:
-    message:
-        "Training sources {wildcards.block} ({wildcards.architecture})"
     input:
         unpack(lambda wildcards: split_files(config["dataset"])),
         code=lambda wildcards: code(
@@ -14,17 +12,19 @@ rule train_sources:
         "<results>/logs/train_sources/{architecture}-{block}.log",
     benchmark:
         "<results>/benchmarks/train_sources/{architecture}-{block}.jsonl"
-    params:
-        spec=lambda wildcards: flow.source_spec(
-            config, wildcards.architecture, wildcards.block
-        ),
-        partial=f"results/{config['run']}/partial/sources",
+    conda:
+        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
     threads: 1
     resources:
         gpu=GPUS,
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
-    conda:
-        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+    params:
+        spec=lambda wildcards: flow.source_spec(
+            config, wildcards.architecture, wildcards.block
+        ),
+        partial=f"results/{config['run']}/partial/sources",
+    message:
+        "Training sources {wildcards.block} ({wildcards.architecture})"
     script:
         "../workflow_scripts/train_sources.py"

@@ -1,7 +1,5 @@
 # Tables over everything that the run's families trained.
 rule final_table:
-    message:
-        "Writing the table of final accuracies"
     input:
         curves=curve_files(flow.cells(config)),
         code=code("write_final_table.py"),
@@ -11,22 +9,22 @@ rule final_table:
         curves="<results>/tables/curves.csv",
     log:
         "<results>/logs/final_table.log",
-    params:
-        published=flow.ordered(config["published"]),
-        chance=flow.chance(config),
-    resources:
-        mem_mb=1000,
-        runtime=10,
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        published=flow.ordered(config["published"]),
+        chance=flow.chance(config),
+    message:
+        "Writing the table of final accuracies"
     script:
         "../workflow_scripts/write_final_table.py"
 
 
 rule audit:
-    message:
-        "Auditing the paper's claims"
     input:
         curves=curve_files(flow.cells(config)),
         code=code("write_audit.py"),
@@ -37,15 +35,17 @@ rule audit:
         attribution_markdown="<results>/tables/attribution.md",
     log:
         "<results>/logs/audit.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         recipe=flow.DEFAULT_RECIPE,
         protocols=config["protocols"],
         chance=flow.chance(config),
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    localrule: True
-    conda:
-        "../envs/cpu.yaml"
+    message:
+        "Auditing the paper's claims"
     script:
         "../workflow_scripts/write_audit.py"

@@ -18,5 +18,8 @@ def stripes(n: int, classes: int, size: int, *names) -> tuple[torch.Tensor, torc
 
 def small_problem(n: int = 96, classes: int = 4, size: int = 32, device: str = "cpu", test: bool = True) -> Problem:
     """A problem of `n` training images, half as many for validation, and as many test images."""
-    parts = [Split.on(device, *stripes(count, classes, size, name)) for name, count in (("train", n), ("val", n // 2), ("test", n // 2))]
+    parts = [
+        Split.on(device, *stripes(count, classes, size, name))
+        for name, count in (("train", n), ("val", n // 2), ("test", n // 2))
+    ]
     return Problem("stripes", parts[0], parts[1], parts[2] if test else None, classes, (0.3, 0.3, 0.3), (0.2, 0.2, 0.2))

@@ -10,7 +10,8 @@ from informed_init.sources import load, save
 from informed_init.training.live_taps import live_taps
 
 PLANTED = np.array(
-    [[[0, 0, 0], [0, 1, 0], [0, 0, 0]], [[1, 0, -1], [2, 0, -2], [1, 0, -1]], [[-1, 1, 0], [-1, 1, 0], [-1, 1, 0]]], dtype=np.float32
+    [[[0, 0, 0], [0, 1, 0], [0, 0, 0]], [[1, 0, -1], [2, 0, -2], [1, 0, -1]], [[-1, 1, 0], [-1, 1, 0], [-1, 1, 0]]],
+    dtype=np.float32,
 )
 SHARES = np.array([0.5, 0.3, 0.2])
 
@@ -131,7 +132,9 @@ def test_live_banks_learn_from_live_taps_only():
     poisoned = dict(state)
     poisoned[f"{name}.weight"] = state[f"{name}.weight"].clone()
     poisoned[f"{name}.weight"][:, :, ~live[name]] = 1e6
-    clean, dirty = (banks.build("euclid", {"a": s}, [name], (0,), k=2, live=live).layers[name] for s in (state, poisoned))
+    clean, dirty = (
+        banks.build("euclid", {"a": s}, [name], (0,), k=2, live=live).layers[name] for s in (state, poisoned)
+    )
     assert torch.equal(clean.filters, dirty.filters)
     assert clean.std == dirty.std < 1
 

@@ -17,7 +17,9 @@ def merged(base, overlay):
     """Snakemake's own merge of a config file over another: nested keys are replaced one by one."""
     result = copy.deepcopy(base)
     for key, value in overlay.items():
-        result[key] = merged(result[key], value) if isinstance(value, dict) and isinstance(result.get(key), dict) else value
+        result[key] = (
+            merged(result[key], value) if isinstance(value, dict) and isinstance(result.get(key), dict) else value
+        )
     return result
 
 
@@ -44,24 +46,66 @@ def test_the_shipped_configs_are_valid(path):
     ("config", "said"),
     [
         (changed("devise", value="cpu"), "config: unknown key 'devise'; did you mean 'device'?"),
-        (changed("recipes", "stepwise", "epocs", value=3), "recipes.stepwise: unknown key 'epocs'; did you mean 'epochs'?"),
+        (
+            changed("recipes", "stepwise", "epocs", value=3),
+            "recipes.stepwise: unknown key 'epocs'; did you mean 'epochs'?",
+        ),
         (changed("replicas", "count", value="five"), "replicas.count: must be of type integer, got 'five'"),
-        (changed("arms", "random", "initializer", value="defualt"), "arms.random.initializer: initializer 'defualt' does not exist; did you mean 'default'?"),
-        (changed("arms", "gabor-1", "layer", value=2), "arms.gabor-1: initializer 'gabor' has no setting 'layer'; did you mean 'layers'?"),
-        (changed("arms", "euclid-k2", value={"initializer": "clustered"}), "arms.euclid-k2.bank: initializer 'clustered' needs a bank"),
-        (changed("arms", "random", "bank", value={"method": "euclid", "k": 2, "models": 2}), "arms.random.bank: initializer 'default' takes no bank"),
-        (changed("arms", "euclid-k2", "bank", "method", value="euclidean"), "arms.euclid-k2.bank.method: 'euclidean' is not one of"),
-        (changed("arms", "euclid-k2", "bank", value={"method": "euclid", "models": 3}), "arms.euclid-k2.bank: method 'euclid' needs number of clusters k"),
-        (changed("arms", "euclid-m20", "bank", "models", value=46), "arms.euclid-m20.bank.models: 46 models, but there are only 45 sources"),
-        (changed("families", "gabor", "arms", value=["gabor1"]), "families.gabor.arms: arm 'gabor1' does not exist; did you mean 'gabor-1'?"),
-        (changed("families", "gabor", "recipe", value="stepwize"), "families.gabor.recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?"),
-        (changed("figures", "figure2", "arms", value={"euclid_k2": "x"}), "figures.figure2.arms: arm 'euclid_k2' does not exist; did you mean 'euclid-k2'?"),
-        (changed("dataset", value="cifar-100"), "dataset: data set 'cifar-100' does not exist; did you mean 'cifar100'?"),
-        (changed("architecture", value="resnet-18"), "architecture: architecture 'resnet-18' does not exist; did you mean 'resnet18'?"),
+        (
+            changed("arms", "random", "initializer", value="defualt"),
+            "arms.random.initializer: initializer 'defualt' does not exist; did you mean 'default'?",
+        ),
+        (
+            changed("arms", "gabor-1", "layer", value=2),
+            "arms.gabor-1: initializer 'gabor' has no setting 'layer'; did you mean 'layers'?",
+        ),
+        (
+            changed("arms", "euclid-k2", value={"initializer": "clustered"}),
+            "arms.euclid-k2.bank: initializer 'clustered' needs a bank",
+        ),
+        (
+            changed("arms", "random", "bank", value={"method": "euclid", "k": 2, "models": 2}),
+            "arms.random.bank: initializer 'default' takes no bank",
+        ),
+        (
+            changed("arms", "euclid-k2", "bank", "method", value="euclidean"),
+            "arms.euclid-k2.bank.method: 'euclidean' is not one of",
+        ),
+        (
+            changed("arms", "euclid-k2", "bank", value={"method": "euclid", "models": 3}),
+            "arms.euclid-k2.bank: method 'euclid' needs number of clusters k",
+        ),
+        (
+            changed("arms", "euclid-m20", "bank", "models", value=46),
+            "arms.euclid-m20.bank.models: 46 models, but there are only 45 sources",
+        ),
+        (
+            changed("families", "gabor", "arms", value=["gabor1"]),
+            "families.gabor.arms: arm 'gabor1' does not exist; did you mean 'gabor-1'?",
+        ),
+        (
+            changed("families", "gabor", "recipe", value="stepwize"),
+            "families.gabor.recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?",
+        ),
+        (
+            changed("figures", "figure2", "arms", value={"euclid_k2": "x"}),
+            "figures.figure2.arms: arm 'euclid_k2' does not exist; did you mean 'euclid-k2'?",
+        ),
+        (
+            changed("dataset", value="cifar-100"),
+            "dataset: data set 'cifar-100' does not exist; did you mean 'cifar100'?",
+        ),
+        (
+            changed("architecture", value="resnet-18"),
+            "architecture: architecture 'resnet-18' does not exist; did you mean 'resnet18'?",
+        ),
         (changed("tasks", value=[[3, 11]]), "tasks: superclass 3 of [3, 11] is also one of sources.superclasses"),
         (changed("device", value="gpu"), "device: "),
         (changed("protocols", value=["publised"]), "protocols.0: 'publised' is not one of published, controlled"),
-        (changed("recipes", "stepwise", "learning_rate", value=[[2, 0.1]]), "recipes.stepwise.learning_rate: epochs must start at 1"),
+        (
+            changed("recipes", "stepwise", "learning_rate", value=[[2, 0.1]]),
+            "recipes.stepwise.learning_rate: epochs must start at 1",
+        ),
     ],
 )
 def test_what_cannot_work_is_named_in_one_line(config, said):
@@ -105,13 +149,19 @@ def test_fewer_sources_are_a_fixed_part_of_all():
 
 
 def test_published_overrides_apply_under_published_only():
-    seeds = [workflow.arm_spec(PAPER, protocol, "stepwise", "gabor-1", "000-004")["parameters"].get("filter_seed") for protocol in ("published", "controlled")]
+    seeds = [
+        workflow.arm_spec(PAPER, protocol, "stepwise", "gabor-1", "000-004")["parameters"].get("filter_seed")
+        for protocol in ("published", "controlled")
+    ]
     assert seeds == [0, None]
 
 
 def test_reordered_keys_are_the_same_parameters():
     spec = workflow.arm_spec(PAPER, "controlled", "stepwise", "gabor-1", "000-004")
-    reordered = {key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in reversed(PAPER.items())}
+    reordered = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for key, value in reversed(PAPER.items())
+    }
     assert repr(workflow.arm_spec(reordered, "controlled", "stepwise", "gabor-1", "000-004")) == repr(spec)
 
 

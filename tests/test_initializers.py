@@ -50,10 +50,14 @@ def test_default_changes_nothing():
 @pytest.mark.parametrize("name", ["gabor", "clustered", "he-scaled", "shuffled"])
 def test_one_generator_state_gives_one_network(name, bank):
     first, second = (
-        initialize_(architectures.build("resnet18", 10, seed=1), name, generator=generator("t"), **settings_of(name, bank))
+        initialize_(
+            architectures.build("resnet18", 10, seed=1), name, generator=generator("t"), **settings_of(name, bank)
+        )
         for _ in range(2)
     )
-    third = initialize_(architectures.build("resnet18", 10, seed=1), name, generator=generator("u"), **settings_of(name, bank))
+    third = initialize_(
+        architectures.build("resnet18", 10, seed=1), name, generator=generator("u"), **settings_of(name, bank)
+    )
     assert torch.equal(first.conv1.weight, second.conv1.weight)
     assert not torch.equal(first.conv1.weight, third.conv1.weight)
 
@@ -69,18 +73,24 @@ def test_clustered_filters_are_centers_in_their_shares(bank):
 
 
 def test_rescaled_and_he_scaled_have_the_scale_they_promise(bank):
-    rescaled = initialize_(architectures.build("resnet18", 10, seed=1), "clustered", generator=generator("t"), bank=bank, rescale="he")
+    rescaled = initialize_(
+        architectures.build("resnet18", 10, seed=1), "clustered", generator=generator("t"), bank=bank, rescale="he"
+    )
     scaled = initialize_(architectures.build("resnet18", 10, seed=1), "he-scaled", generator=generator("t"), bank=bank)
     for name in LAYERS[1:]:
         conv = rescaled.get_submodule(name)
         assert conv.weight.square().mean().sqrt().item() == pytest.approx(he_std(conv), rel=0.03)
         std = bank.layers[name].drawn_std()
         assert scaled.get_submodule(name).weight.square().mean().sqrt().item() == pytest.approx(std, rel=0.03)
-        assert std < 0.5 * he_std(conv)  # the confound these controls exist for: two centers are far smaller than He's noise
+        assert std < 0.5 * he_std(
+            conv
+        )  # the confound these controls exist for: two centers are far smaller than He's noise
 
 
 def test_shuffled_keeps_each_filters_values(bank):
-    planted = banks.Bank("reservoir", {n: banks.LayerBank(torch.arange(9.0).view(1, 3, 3), torch.ones(1), 1.0) for n in LAYERS[1:2]}, [])
+    planted = banks.Bank(
+        "reservoir", {n: banks.LayerBank(torch.arange(9.0).view(1, 3, 3), torch.ones(1), 1.0) for n in LAYERS[1:2]}, []
+    )
     model = torch.nn.Sequential(torch.nn.Conv2d(20, 30, 3))
     planted.layers = {"0": planted.layers[LAYERS[1]]}
     initialize_(model, "shuffled", generator=generator("t"), bank=planted)
@@ -115,7 +125,8 @@ def test_gabor_grids_are_the_published_and_the_centered_one():
 
 def test_gabor_is_one_filter_an_output_channel_and_can_repeat_the_published_seed():
     first, second = (
-        initialize_(architectures.build("resnet18", 10, seed=1), "gabor", generator=generator(g), filter_seed=0) for g in "ab"
+        initialize_(architectures.build("resnet18", 10, seed=1), "gabor", generator=generator(g), filter_seed=0)
+        for g in "ab"
     )
     weight = first.conv1.weight
     assert torch.equal(weight, weight[:, :1].expand_as(weight))
@@ -147,14 +158,20 @@ def test_any_network_takes_a_bank_by_depth(bank):
 def test_misfits_are_named(bank):
     model = architectures.build("resnet18", 10, seed=1)
     model.layer1[0].conv1 = torch.nn.Conv2d(64, 64, 5)
-    with pytest.raises(InputError, match=r"layer 'layer1.0.conv1': the bank's kernel is \(3, 3\), the model's \(5, 5\)"):
+    with pytest.raises(
+        InputError, match=r"layer 'layer1.0.conv1': the bank's kernel is \(3, 3\), the model's \(5, 5\)"
+    ):
         initialize_(model, "clustered", bank=bank)
     with pytest.raises(InputError, match="no setting 'rescal'; it takes: bank, layers, rescale, match"):
         initialize_(model, "clustered", bank=bank, rescal="he")
     with pytest.raises(InputError, match="unknown initializer 'gabr'"):
         initialize_(model, "gabr")
-    with pytest.raises(InputError, match=r"'conv1.weight' is \(64, 3, 7, 7\) in the model, \(64, 3, 3, 3\) in the source"):
-        initialize_(architectures.build("resnet18", 10), "pretrained", source={"conv1.weight": torch.zeros(64, 3, 3, 3)})
+    with pytest.raises(
+        InputError, match=r"'conv1.weight' is \(64, 3, 7, 7\) in the model, \(64, 3, 3, 3\) in the source"
+    ):
+        initialize_(
+            architectures.build("resnet18", 10), "pretrained", source={"conv1.weight": torch.zeros(64, 3, 3, 3)}
+        )
 
 
 def test_every_declared_initializer_can_be_named():

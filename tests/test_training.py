@@ -63,7 +63,8 @@ def test_a_training_is_a_function_of_its_seed_names():
 def test_augmentation_really_happens():
     problem = small_problem(test=False)
     plain, augmented = (
-        trained(problem, Recipe(**QUICK, augmentation=kind), loop.train)[1][-1]["train_loss"] for kind in ("none", "flip-rotation")
+        trained(problem, Recipe(**QUICK, augmentation=kind), loop.train)[1][-1]["train_loss"]
+        for kind in ("none", "flip-rotation")
     )
     assert plain != augmented
 
@@ -113,7 +114,11 @@ def test_divergence_is_recorded_and_keeps_the_tables_shape():
 
 
 def test_bfloat16_trains_and_leaves_float32_weights():
-    state, rows = trained(small_problem(n=200), Recipe(epochs=4, learning_rate=[[1, 0.05]], batch_size=32, precision="bfloat16"), loop.train)
+    state, rows = trained(
+        small_problem(n=200),
+        Recipe(epochs=4, learning_rate=[[1, 0.05]], batch_size=32, precision="bfloat16"),
+        loop.train,
+    )
     assert rows[-1]["train_accuracy"] > 50
     assert state["conv1.weight"].dtype == torch.float32
 

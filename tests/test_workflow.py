@@ -30,7 +30,11 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def changed(finished):
     """The finished run, to be edited; the edit is undone afterwards."""
-    kept = {path: path.read_bytes() for path in finished.folder.rglob("*") if path.is_file() and "results" not in path.parts and ".snakemake" not in path.parts}
+    kept = {
+        path: path.read_bytes()
+        for path in finished.folder.rglob("*")
+        if path.is_file() and "results" not in path.parts and ".snakemake" not in path.parts
+    }
     config = finished.config
     yield finished
     for path, content in kept.items():
@@ -73,7 +77,10 @@ def test_a_figures_title_redraws_that_figure_only(changed):
 
 
 def test_one_arms_parameter_retrains_that_arm_only(changed):
-    changed.config = {**changed.config, "arms": {**changed.config["arms"], "gabor-1": {"initializer": "gabor", "layers": 2}}}
+    changed.config = {
+        **changed.config,
+        "arms": {**changed.config["arms"], "gabor-1": {"initializer": "gabor", "layers": 2}},
+    }
     changed.write_config()
     assert changed.would_do() == sorted([training("gabor-1"), FIGURE8, *TABLES])
 
@@ -120,7 +127,10 @@ def test_an_added_initializer_is_one_file_and_a_few_config_lines(changed):
         '    """Scale every convolution down."""\n    model.conv1.weight.mul_(scale)\n'
     )
     try:
-        changed.config = {**changed.config, "arms": {**changed.config["arms"], "mine": {"initializer": "tiny-noise", "scale": 0.2}}}
+        changed.config = {
+            **changed.config,
+            "arms": {**changed.config["arms"], "mine": {"initializer": "tiny-noise", "scale": 0.2}},
+        }
         changed.config["families"] = {"all": {"arms": [*changed.config["arms"]]}}
         changed.write_config()
         assert changed.would_do() == sorted([training("mine"), *TABLES])
@@ -130,7 +140,9 @@ def test_an_added_initializer_is_one_file_and_a_few_config_lines(changed):
 
 def test_a_kill_loses_nothing_and_changes_nothing(finished, tmp_path):
     repository = Repository(tmp_path)
-    process = repository.start("--cores", "1", "--", "results/mini/curves/controlled/stepwise/euclid-k2/000-001.csv", start_new_session=True)
+    process = repository.start(
+        "--cores", "1", "--", "results/mini/curves/controlled/stepwise/euclid-k2/000-001.csv", start_new_session=True
+    )
     partial = tmp_path / "results/mini/partial/arms"
     while not list(partial.glob("*/*.json")):  # until the first of two trainings is done
         assert process.poll() is None, process.communicate()[0][-3000:]

@@ -9,6 +9,10 @@ if __name__ == "__main__":
         job = snakemake  # noqa: F821
         settings = job.params.settings
         write(
-            job.params.data_root, job.wildcards.dataset, settings["seed"], settings["train_per_class"], settings["test_per_class"]
+            job.params.data_root,
+            job.wildcards.dataset,
+            settings["seed"],
+            settings["train_per_class"],
+            settings["test_per_class"],
         )
         write_text(job.output[0], f"{job.wildcards.dataset} written with seed {settings['seed']}\n")

@@ -19,7 +19,9 @@ if __name__ == "__main__":
             resources[replica]["source"] = choose_source(sources, replica)
         digest = runner.digest_of(spec, job.input)
         partial = runner.Partial(job.params.partial, digest)
-        rows, seconds = runner.train_arm(spec, runner.Data.load(job.input.train, job.input.test), resources, partial, say)
+        rows, seconds = runner.train_arm(
+            spec, runner.Data.load(job.input.train, job.input.test), resources, partial, say
+        )
         curves.write_csv(pd.DataFrame(rows).reindex(columns=list(curves.COLUMNS)), job.output.curves)
         facts = {"spec": spec, "digest": digest, "trainings": seconds}
         facts["sources"] = {r: source["source"].name for r, source in resources.items() if "source" in source}

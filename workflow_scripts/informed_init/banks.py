@@ -279,10 +279,14 @@ def match_layers(model: nn.Module, bank: Bank, match: str) -> Iterator[tuple[str
     for position, (name, conv) in enumerate(targets):
         if match == "name":
             if name not in bank.layers:
-                raise InputError(f"the bank has no layer {name!r} of kernel {tuple(conv.kernel_size)}; use match='depth'")
+                raise InputError(
+                    f"the bank has no layer {name!r} of kernel {tuple(conv.kernel_size)}; use match='depth'"
+                )
             layer = bank.layers[name]
             if layer.kernel_size != tuple(conv.kernel_size):
-                raise InputError(f"layer {name!r}: the bank's kernel is {layer.kernel_size}, the model's {tuple(conv.kernel_size)}")
+                raise InputError(
+                    f"layer {name!r}: the bank's kernel is {layer.kernel_size}, the model's {tuple(conv.kernel_size)}"
+                )
             yield name, conv, layer
             continue
         fitting = [(i, layer) for i, (_, layer) in enumerate(entries) if layer.kernel_size == tuple(conv.kernel_size)]

@@ -77,7 +77,9 @@ def check_config(config: Mapping) -> None:
         for arm in figure["arms"]:
             _known(arm, config["arms"], f"figures.{name}.arms", "arm")
         if "baseline" in figure:
-            _known(figure["baseline"], workflow.figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure")
+            _known(
+                figure["baseline"], workflow.figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure"
+            )
     for arm in config.get("published", {}):
         _known(arm, [*config["arms"], *_published_elsewhere()], "published", "arm")
     _check_tasks(config)
@@ -105,7 +107,9 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     for key in [key for key in section if key not in workflow.ARM_KEYS] + list(section.get("published", {})):
         if key not in settings:
             valid = settings + list(workflow.ARM_KEYS)
-            raise InputError(f"{where}: initializer {section['initializer']!r} has no setting {key!r}; {_hint(key, valid)}")
+            raise InputError(
+                f"{where}: initializer {section['initializer']!r} has no setting {key!r}; {_hint(key, valid)}"
+            )
     if ("bank" in parameters) != ("bank" in section):
         verb = "needs a" if "bank" in parameters else "takes no"
         raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} bank")
@@ -125,10 +129,14 @@ def _check_tasks(config: Mapping) -> None:
             raise InputError(f"tasks: [{a}, {b}] names one superclass twice")
         shared = clustering & {a, b}
         if shared:
-            raise InputError(f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; sources must not see it")
+            raise InputError(
+                f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; sources must not see it"
+            )
     available = len(workflow.source_tasks(config))
     if config["sources"]["count"] > available:
-        raise InputError(f"sources.count: {config['sources']['count']} sources, but the superclasses have only {available} pairs")
+        raise InputError(
+            f"sources.count: {config['sources']['count']} sources, but the superclasses have only {available} pairs"
+        )
     used = {arm for _, _, arm in workflow.cells(config)}
     for arm in used:
         bank = workflow.bank_spec(config, arm)

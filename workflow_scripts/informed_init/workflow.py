@@ -13,7 +13,13 @@ from .seeds import derive_seed
 from .tasks import catalog
 
 DEFAULT_RECIPE = "stepwise"
-ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset")  # every other key is an initializer's setting
+ARM_KEYS = (
+    "initializer",
+    "bank",
+    "published",
+    "architecture",
+    "dataset",
+)  # every other key is an initializer's setting
 
 
 def ordered(value):

@@ -44,7 +44,7 @@ class Alignment:
     inertias: dict[str, float]
 
     def to_bank(self) -> Bank:
-        """A bank for the initializer ``aligned``; its layers hold whole averaged filters (out, in, kh, kw)."""
+        """A bank for the initializer ``aligned``: layers of whole averaged filters (out, in, kh, kw)."""
         layers = {}
         for name, filters in self.averages.items():
             shares = torch.full((len(filters),), 1 / len(filters))

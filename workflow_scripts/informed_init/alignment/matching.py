@@ -76,7 +76,7 @@ class Matcher:
         self.placed: list[Weights] = []
 
     def place(self, weights: Weights) -> dict[str, Tensor]:
-        """Match the weights of a source's ``convolutions`` to those placed, and place them; the permutations."""
+        """Match a source's weights of ``convolutions`` to those placed, place them, return the permutations."""
         if self.placed:
             permutations = self._match_all(weights)
         else:
@@ -126,7 +126,7 @@ class Matcher:
         return [([placed[name].flatten(1) for placed in self.placed], own[name].flatten(1)) for name in names]
 
     def _read(self, group: str, weights: Weights, permutations: Permutations) -> Views:
-        """For each convolution that reads the group: what it does with each of the group's channels, as rows."""
+        """For each convolution that reads the group: what it does with each channel of it, as rows."""
         axis, views = self.groups.axes[group], []
         for name in self.convolutions:
             columns, start = self.groups.layers[name].columns, 0

@@ -38,9 +38,7 @@ def aligned_(
         raise InputError(f"aligned: rescale must be one of {', '.join(RESCALES)}, got {rescale!r}")
     bank = bank if isinstance(bank, Bank) else Bank.load(bank)
     if not bank.method.startswith("aligned-"):
-        raise InputError(
-            f"aligned: needs a bank of method aligned-greedy or aligned-hungarian, not {bank.method!r}"
-        )
+        raise InputError(f"aligned: needs a bank of method aligned-greedy or aligned-hungarian, not {bank.method!r}")
     wanted = len(bank.layers) if layers is None else layers
     if not 1 <= wanted <= len(bank.layers):
         raise InputError(f"aligned: {wanted} layers were asked for, but the bank holds {len(bank.layers)}")
@@ -48,9 +46,7 @@ def aligned_(
     for name, conv in targets:  # all are checked before one is written: a refused model stays as it was
         found = tuple(bank.layers[name].filters.shape) if name in bank.layers else "nothing"
         if found != tuple(conv.weight.shape):
-            raise InputError(
-                f"aligned: layer {name!r} is {tuple(conv.weight.shape)} in the model, {found} in the bank"
-            )
+            raise InputError(f"aligned: layer {name!r} is {tuple(conv.weight.shape)} in the model, {found} in the bank")
     for name, conv in targets:
         layer = bank.layers[name]
         conv.weight.copy_(layer.filters)

@@ -21,7 +21,9 @@ def he_std(conv: nn.Conv2d) -> float:
     return math.sqrt(2 / (conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1] / conv.groups))
 
 
-def _targets(model: nn.Module, bank: Bank | str | Path, layers: int | None, match: str) -> Iterator[tuple[nn.Conv2d, LayerBank]]:
+def _targets(
+    model: nn.Module, bank: Bank | str | Path, layers: int | None, match: str
+) -> Iterator[tuple[nn.Conv2d, LayerBank]]:
     bank = bank if isinstance(bank, Bank) else Bank.load(bank)
     return ((conv, layer) for _, conv, layer in islice(match_layers(model, bank, match), layers))
 
@@ -29,22 +31,31 @@ def _targets(model: nn.Module, bank: Bank | str | Path, layers: int | None, matc
 def _fill(conv: nn.Conv2d, layer: LayerBank, weight: Tensor) -> None:
     """Write ``weight`` where the bank speaks; taps it was not built from keep the network's own initialization."""
     weight = weight.view_as(conv.weight).to(conv.weight)
-    conv.weight.copy_(weight if layer.live is None else torch.where(layer.live.to(conv.weight.device), weight, conv.weight))
+    conv.weight.copy_(
+        weight if layer.live is None else torch.where(layer.live.to(conv.weight.device), weight, conv.weight)
+    )
 
 
 def _drawn(conv: nn.Conv2d, layer: LayerBank, generator: torch.Generator) -> Tensor:
     return layer.draw(conv.weight.shape[0] * conv.weight.shape[1], generator)
 
 
-def _fill_all(model, bank, layers, match, generator, transform: Callable[[nn.Conv2d, LayerBank, Tensor], Tensor]) -> None:
+def _fill_all(
+    model, bank, layers, match, generator, transform: Callable[[nn.Conv2d, LayerBank, Tensor], Tensor]
+) -> None:
     for conv, layer in _targets(model, bank, layers, match):
         _fill(conv, layer, transform(conv, layer, _drawn(conv, layer, generator)))
 
 
 @initializer("clustered")
 def clustered_(
-    model: nn.Module, *, generator: torch.Generator, bank: Bank | str | Path, layers: int | None = None,
-    rescale: str = "none", match: str = "name",
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    bank: Bank | str | Path,
+    layers: int | None = None,
+    rescale: str = "none",
+    match: str = "name",
 ) -> None:
     """Draw every 2-D filter independently from its layer's bank (Learning an Informed CNN Initialization).
 
@@ -59,7 +70,12 @@ def clustered_(
 
 @initializer("he-scaled")
 def he_scaled_(
-    model: nn.Module, *, generator: torch.Generator, bank: Bank | str | Path, layers: int | None = None, match: str = "name"
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    bank: Bank | str | Path,
+    layers: int | None = None,
+    match: str = "name",
 ) -> None:
     """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its shapes."""
     for conv, layer in _targets(model, bank, layers, match):
@@ -68,7 +84,12 @@ def he_scaled_(
 
 @initializer("shuffled")
 def shuffled_(
-    model: nn.Module, *, generator: torch.Generator, bank: Bank | str | Path, layers: int | None = None, match: str = "name"
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    bank: Bank | str | Path,
+    layers: int | None = None,
+    match: str = "name",
 ) -> None:
     """Drawn filters with the taps of each permuted: every value kept, every shape destroyed."""
 

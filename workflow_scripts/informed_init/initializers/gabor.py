@@ -36,7 +36,12 @@ def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "ce
 
 @initializer("gabor")
 def gabor_(
-    model: nn.Module, *, generator: torch.Generator, layers: int = 1, grid: str = "centered", filter_seed: int | None = None
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    layers: int = 1,
+    grid: str = "centered",
+    filter_seed: int | None = None,
 ) -> None:
     """Fill the first ``layers`` convolutions with Gabor filters, one an output channel, the same for all its inputs.
 

@@ -134,7 +134,9 @@ def train(
     """
     device = problem.train.images.device
     if recipe.batch_size > len(problem.train):
-        raise InputError(f"{problem.name}: batch_size {recipe.batch_size} is larger than its {len(problem.train)} images")
+        raise InputError(
+            f"{problem.name}: batch_size {recipe.batch_size} is larger than its {len(problem.train)} images"
+        )
     dtype = torch.float64 if recipe.precision == "float64" else torch.float32
     autocast = nullcontext
     if recipe.precision == "bfloat16":

@@ -90,7 +90,13 @@ class Progress:
 
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{minutes} min"
+        if minutes < 90
+        else f"{minutes // 60} h {minutes % 60} min"
+    )
 
 
 @dataclass
@@ -133,7 +139,12 @@ def problem(task: subsets.Task, protocol: str, recipe: Recipe, replica: int, dev
 
 
 def fresh_network(
-    architecture: str, num_classes: int, initializer: str, settings: Mapping, task: str, replica: int,
+    architecture: str,
+    num_classes: int,
+    initializer: str,
+    settings: Mapping,
+    task: str,
+    replica: int,
     resources: Mapping[str, Bank | Source],
 ) -> nn.Module:
     """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's initializer.
@@ -174,12 +185,19 @@ def train_arm(
                 model = carried
                 if model is None:
                     model = fresh_network(
-                        spec["architecture"], task.num_classes, spec["initializer"], spec["parameters"], name, replica,
+                        spec["architecture"],
+                        task.num_classes,
+                        spec["initializer"],
+                        spec["parameters"],
+                        name,
+                        replica,
                         resources[replica],
                     )
                     if previous is not None:  # an interrupted chain of the published protocol goes on
                         model.load_state_dict(load_tensors(previous)[0])
-                trained = train(model, problem(task, spec["protocol"], recipe, replica, device), recipe, (name, replica))
+                trained = train(
+                    model, problem(task, spec["protocol"], recipe, replica, device), recipe, (name, replica)
+                )
                 elapsed = time.perf_counter() - started
                 if spec["protocol"] == "published":
                     carried = model
@@ -194,7 +212,9 @@ def train_arm(
                 previous = partial.network(key)
             seconds.append({"task": name, "replica": replica, "seconds": found[0]["seconds"]})
             identity = {key: spec[key] for key in ("run", "protocol", "recipe", "arm")} | {
-                "task": name, "replica": replica, "seed": derive_seed("network", name, replica)
+                "task": name,
+                "replica": replica,
+                "seed": derive_seed("network", name, replica),
             }
             rows += [identity | row for row in found]
     return rows, seconds
@@ -235,6 +255,8 @@ def train_sources(
 def untrained_sources(architecture: str, tasks: Iterable[Mapping], num_classes: int) -> dict[str, dict[str, Tensor]]:
     """The same sources before their first step: the control that asks whether training them mattered."""
     return {
-        task["name"]: architectures.build(architecture, num_classes, seed=derive_seed("source", task["name"])).state_dict()
+        task["name"]: architectures.build(
+            architecture, num_classes, seed=derive_seed("source", task["name"])
+        ).state_dict()
         for task in tasks
     }
