@@ -2,10 +2,10 @@
 
     python benchmarks/engine.py --data-root DIR [--epochs 1] [--rounds 3] [--device cpu]
 
-Plain loop and engine train the same ResNet-18 on the same CIFAR-100 pair (superclasses 10 and 11; without --data-root, the
-procedural images), alternating in one process: the ratios are paired, and load from elsewhere hits both. On the CPU, time is the
-process's CPU time on one thread; on a GPU it is wall time around a synchronization. The table goes to stdout and, with
---output, to a CSV.
+Plain loop and engine train the same ResNet-18 on the same CIFAR-100 pair (superclasses 10 and 11; without
+--data-root, the procedural images), alternating in one process: the ratios are paired, and load from elsewhere hits
+both. On the CPU, time is the process's CPU time on one thread; on a GPU it is wall time around a synchronization. The
+table goes to stdout and, with --output, to a CSV.
 """
 
 import argparse

@@ -49,7 +49,8 @@ def test_inertia_is_that_of_the_returned_centers():
     filters = planted_filters(5000, noise=0.3)
     centers, _, inertia = banks.cluster("euclid", 4, filters, seed=1)
     labels, _ = banks._assign(filters.reshape(-1, 9), centers.reshape(-1, 9))
-    # the final centers are the means of the assignment that made them; reassigning can only lower the distances, slightly
+    # the final centers are the means of the assignment that made them; reassigning can only lower the distances,
+    # slightly
     distances = ((filters - centers[labels]) ** 2).sum((1, 2)).mean()
     assert distances <= inertia * (1 + 1e-5)
     assert inertia == pytest.approx(distances, rel=0.01)

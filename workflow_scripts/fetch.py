@@ -1,4 +1,5 @@
-"""Rule fetch: make sure that a data set lies under data_root, downloading it if it does not, and note that it was verified."""
+"""Rule fetch: make sure that a data set lies under data_root, downloading it if it does not, and note that it was
+verified."""
 
 from informed_init.files import write_text
 from informed_init.jobs import logged, say

@@ -1,11 +1,11 @@
 """Banks: what the convolution filters of trained networks have in common, in a few KB.
 
-A bank holds, for every convolution layer of its sources, a handful of 2-D filters with their shares (or a Gaussian), learned
-from all 2-D filters of that layer over all sources. Methods:
+A bank holds, for every convolution layer of its sources, a handful of 2-D filters with their shares (or a Gaussian),
+learned from all 2-D filters of that layer over all sources. Methods:
 
 ``euclid``             k-means on the filters (Learning an Informed CNN Initialization, single-filter clustering)
 ``fourier-real``       k-means on the real part of the 2-D FFT, as the paper's code does; its centers are even filters
-``fourier-magnitude``  k-means on the magnitude of the FFT, as the paper's text says; a center is its members' mean filter
+``fourier-magnitude``  k-means on the magnitude of the FFT, as the paper's text says; a center is its members' mean
 ``gaussian``           mean and covariance of the filters (Trockman et al. 2023)
 ``reservoir``          a uniform sample of the filters themselves, no clustering
 """
@@ -44,8 +44,9 @@ def bankable_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
 class LayerBank:
     """One layer: ``filters`` (k, kh, kw) with ``shares`` (k,), or ``mean``/``covariance`` of the flattened filters.
 
-    ``std`` is the source filters' standard deviation about zero; ``inertia`` the mean squared distance of a source filter to its center in the
-    space that was clustered, summed over taps; ``live`` marks the taps the bank speaks about (all, unless it was built from live taps).
+    ``std`` is the source filters' standard deviation about zero; ``inertia`` the mean squared distance of a source
+    filter to its center in the space that was clustered, summed over taps; ``live`` marks the taps the bank speaks
+    about (all, unless it was built from live taps).
     """
 
     filters: Tensor
@@ -81,7 +82,8 @@ class LayerBank:
 
 @dataclass
 class Bank:
-    """Layer name -> :class:`LayerBank`, with the method, the names of the sources, and free-form facts about its making."""
+    """Layer name -> :class:`LayerBank`, with the method, the names of the sources, and free-form facts about its
+    making."""
 
     method: str
     layers: dict[str, LayerBank]
@@ -163,10 +165,12 @@ def _means(values: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def cluster(method: str, k: int, filters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """k-means of float32 ``filters`` (n, kh, kw) -> centers (k, kh, kw), shares (k,), mean squared distance to the center.
+    """k-means of float32 ``filters`` (n, kh, kw) -> centers (k, kh, kw), shares (k,), mean squared distance to the
+    center.
 
-    scikit-learn fits a random subsample; one assignment of all filters then gives the shares and the final centers, in the
-    pixel domain: the members' mean filter, or its even part for ``fourier-real`` (what the paper's inverse FFT yields).
+    scikit-learn fits a random subsample; one assignment of all filters then gives the shares and the final centers,
+    in the pixel domain: the members' mean filter, or its even part for ``fourier-real`` (what the paper's inverse FFT
+    yields).
     """
     from sklearn.cluster import KMeans  # imported here: jobs that only draw from banks start seconds sooner
 
@@ -210,9 +214,11 @@ def build(
     live: Mapping[str, Tensor] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Bank:
-    """Learn a bank from named sources. ``k`` clusters for the clustering methods; ``live`` masks (kh, kw) restrict it to live taps.
+    """Learn a bank from named sources. ``k`` clusters for the clustering methods; ``live`` masks (kh, kw) restrict it
+    to live taps.
 
-    With ``live``, a layer is clustered on its live taps alone and its dead taps are left to the target's own initialization.
+    With ``live``, a layer is clustered on its live taps alone and its dead taps are left to the target's own
+    initialization.
     """
     if method not in METHODS:
         raise InputError(f"bank method {method!r} is not one of {', '.join(METHODS)}")
@@ -268,9 +274,9 @@ def choose_sources(available: Sequence[str], models: int, *seed_names: str | int
 def match_layers(model: nn.Module, bank: Bank, match: str) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:
     """Pair a model's convolutions with a bank's layers.
 
-    ``match="name"``: same names and kernel sizes, else :class:`InputError`. ``match="depth"``: for any other network, each
-    convolution takes the bank layer of its own kernel size at the nearest relative depth; sizes the bank lacks keep their
-    initialization.
+    ``match="name"``: same names and kernel sizes, else :class:`InputError`. ``match="depth"``: for any other network,
+    each convolution takes the bank layer of its own kernel size at the nearest relative depth; sizes the bank lacks
+    keep their initialization.
     """
     if match not in ("name", "depth"):
         raise InputError(f"match must be 'name' or 'depth', got {match!r}")

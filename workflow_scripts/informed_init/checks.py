@@ -107,9 +107,8 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     for key in [key for key in section if key not in workflow.ARM_KEYS] + list(section.get("published", {})):
         if key not in settings:
             valid = settings + list(workflow.ARM_KEYS)
-            raise InputError(
-                f"{where}: initializer {section['initializer']!r} has no setting {key!r}; {_hint(key, valid)}"
-            )
+            initializer = section["initializer"]
+            raise InputError(f"{where}: initializer {initializer!r} has no setting {key!r}; {_hint(key, valid)}")
     if ("bank" in parameters) != ("bank" in section):
         verb = "needs a" if "bank" in parameters else "takes no"
         raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} bank")
@@ -130,7 +129,8 @@ def _check_tasks(config: Mapping) -> None:
         shared = clustering & {a, b}
         if shared:
             raise InputError(
-                f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; sources must not see it"
+                f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; "
+                "sources must not see it"
             )
     available = len(workflow.source_tasks(config))
     if config["sources"]["count"] > available:
@@ -145,12 +145,12 @@ def _check_tasks(config: Mapping) -> None:
 
 
 def config_reference() -> str:
-    """``config/README.md``: every key of the schema with its description. ``python -m informed_init.checks`` prints it."""
+    """``config/README.md``: every key of the schema; ``python -m informed_init.checks`` prints it."""
     lines = [
         "# The configuration",
         "",
         "`config.yaml` is run `paper`. An overlay changes keys of it and names another run:",
-        "`snakemake --cores 2 --configfile config/demo.yaml` (minutes, offline), `config/study.yaml` (real CIFAR-100 on a CPU).",
+        "`snakemake --cores 2 --configfile config/demo.yaml` (minutes, offline), `config/study.yaml` (CIFAR-100 on a CPU).",
         "A wrong key or value is named, with the nearest valid one, before anything starts.",
         "",
         "| key | type | meaning |",

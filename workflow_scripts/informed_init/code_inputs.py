@@ -1,7 +1,7 @@
 """The local modules a script imports, so that they can be inputs of the rule that runs it.
 
-Snakemake does not notice when a helper module changes. With these files as inputs, compared by checksum, editing a helper
-re-runs exactly its users.
+Snakemake does not notice when a helper module changes. With these files as inputs, compared by checksum, editing a
+helper re-runs exactly its users.
 """
 
 import ast

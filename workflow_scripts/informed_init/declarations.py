@@ -1,7 +1,7 @@
 """What a folder of plug-in files declares, read from their source without importing them.
 
-``@initializer("gabor")`` in one file is all it takes to add an initializer. The workflow must know names, parameters and
-files before any job starts and without importing torch, so decorators are found by parsing.
+``@initializer("gabor")`` in one file is all it takes to add an initializer. The workflow must know names, parameters
+and files before any job starts and without importing torch, so decorators are found by parsing.
 """
 
 import ast

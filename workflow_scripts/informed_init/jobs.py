@@ -17,7 +17,8 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "safetensors", "pandas", "snakemak
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
-    """Send everything the process writes, C libraries included, to the log file (Snakemake does not for ``script:``)."""
+    """Send everything the process writes, C libraries included, to the log file (Snakemake does not for
+    ``script:``)."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

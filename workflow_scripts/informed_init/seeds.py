@@ -1,7 +1,8 @@
 """Seeds derived from names.
 
-Every random draw of the project comes from a seed that is a hash of what the draw is for, so that adding an arm, a replica
-or a job never shifts the draws of another one, and arms that share a purpose, task and replica are paired by construction.
+Every random draw of the project comes from a seed that is a hash of what the draw is for, so that adding an arm, a
+replica or a job never shifts the draws of another one, and arms that share a purpose, task and replica are paired by
+construction.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def arm_setting(config: Mapping, arm: str, key: str) -> str:
 
 
 def tasks(config: Mapping, dataset: str) -> list[dict]:
-    """The evaluation tasks on a data set: the config's pairs of superclasses on its main one, else all classes at once."""
+    """The evaluation tasks on a data set: the config's pairs of superclasses on its main one, else all classes at
+    once."""
     if dataset != config["dataset"]:
         return [{"name": dataset, "superclasses": None}]
     return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in config["tasks"]]
@@ -79,7 +80,8 @@ def chance(config: Mapping) -> dict[str, float]:
 
 
 def source_tasks(config: Mapping) -> list[dict]:
-    """The tasks that sources are trained on: all pairs of the clustering superclasses, or ``count`` chosen by a fixed seed."""
+    """The tasks that sources are trained on: all pairs of the clustering superclasses, or ``count`` chosen by a fixed
+    seed."""
     pairs = list(combinations(sorted(config["sources"]["superclasses"]), 2))
     chosen = sorted(pairs, key=lambda pair: derive_seed("source pair", *pair))[: config["sources"]["count"]]
     return [{"name": f"{config['dataset']}-{a}-{b}", "superclasses": [a, b]} for a, b in sorted(chosen)]

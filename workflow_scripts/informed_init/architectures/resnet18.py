@@ -1,7 +1,8 @@
 """ResNet-18 (He et al. 2016) with torchvision's layout, and the paper's custom variant.
 
 Written out here rather than imported because importing torchvision costs every job several seconds; a test loads each
-other's ``state_dict``, compares outputs with ``torchvision.models.resnet18``, and finds the same weights from the same seed.
+other's ``state_dict``, compares outputs with ``torchvision.models.resnet18``, and finds the same weights from the
+same seed.
 """
 
 import torch

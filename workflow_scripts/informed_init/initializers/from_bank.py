@@ -59,8 +59,9 @@ def clustered_(
 ) -> None:
     """Draw every 2-D filter independently from its layer's bank (Learning an Informed CNN Initialization).
 
-    ``rescale="he"`` scales each layer to He's standard deviation: cluster centers are smaller than the filters they stand for, which
-    under batch norm is a larger learning rate. Also serves ``gaussian`` and ``reservoir`` banks: a bank knows how to be drawn from.
+    ``rescale="he"`` scales each layer to He's standard deviation: cluster centers are smaller than the filters they
+    stand for, which under batch norm is a larger learning rate. Also serves ``gaussian`` and ``reservoir`` banks: a
+    bank knows how to be drawn from.
     """
     if rescale not in ("none", "he"):
         raise InputError(f"clustered: rescale must be 'none' or 'he', got {rescale!r}")
@@ -77,7 +78,8 @@ def he_scaled_(
     layers: int | None = None,
     match: str = "name",
 ) -> None:
-    """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its shapes."""
+    """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its
+    shapes."""
     for conv, layer in _targets(model, bank, layers, match):
         _fill(conv, layer, torch.randn(conv.weight.shape, generator=generator) * layer.drawn_std())
 

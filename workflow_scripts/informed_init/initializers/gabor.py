@@ -15,9 +15,10 @@ GRIDS = ("published", "centered")
 def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "centered") -> Tensor:
     """``n`` random Gabor filters ``(n, size, size)``.
 
-    exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + phase) with (u, v) the pixel rotated by theta; sigma
-    U(1.5, 2.5), theta U(0, pi), wavelength U(2, 13), phase U(0, 2 pi), gamma U(0.9, 1.1), as published. The ``published`` grid
-    runs from floor(-size / 2) to floor(size / 2) and so is off center (3x3: -2, -0.5, 1); ``centered`` is symmetric with unit steps.
+    exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + phase) with (u, v) the pixel rotated by theta;
+    sigma U(1.5, 2.5), theta U(0, pi), wavelength U(2, 13), phase U(0, 2 pi), gamma U(0.9, 1.1), as published. The
+    ``published`` grid runs from floor(-size / 2) to floor(size / 2) and so is off center (3x3: -2, -0.5, 1);
+    ``centered`` is symmetric with unit steps.
     """
     if grid not in GRIDS:
         raise InputError(f"gabor: grid must be one of {', '.join(GRIDS)}, got {grid!r}")
@@ -45,8 +46,8 @@ def gabor_(
 ) -> None:
     """Fill the first ``layers`` convolutions with Gabor filters, one an output channel, the same for all its inputs.
 
-    ``filter_seed`` draws them from that seed instead of ``generator``: the published code restarts its seed at 0 for every model, so all
-    its replicas have the same filters.
+    ``filter_seed`` draws them from that seed instead of ``generator``: the published code restarts its seed at 0 for
+    every model, so all its replicas have the same filters.
     """
     if filter_seed is not None:
         generator = torch.Generator().manual_seed(filter_seed)

@@ -1,8 +1,8 @@
 """Initializers by name.
 
 A new initializer is one file in this folder: a function ``f_(model, *, generator, ...)`` decorated with
-``@initializer("name")``. If it has a parameter ``bank`` or ``source``, the workflow hands it a bank or a source's weights;
-its other parameters are the arm's settings in the config.
+``@initializer("name")``. If it has a parameter ``bank`` or ``source``, the workflow hands it a bank or a source's
+weights; its other parameters are the arm's settings in the config.
 """
 
 import importlib

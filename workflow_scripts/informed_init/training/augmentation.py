@@ -1,7 +1,8 @@
 """Flip, rotation and crop of whole batches of images on the device, from draws made in advance.
 
-The published recipe asks for a horizontal flip and a rotation by up to 15 degrees. Draws are tensors, one entry an image, so
-that every arm of a replica sees the same ones. Each function equals torchvision's on the same draws (tested).
+The published recipe asks for a horizontal flip and a rotation by up to 15 degrees. Draws are tensors, one entry an
+image, so that every arm of a replica sees the same ones. Each function equals torchvision's on the same draws
+(tested).
 """
 
 import math
@@ -15,7 +16,8 @@ CROP_PADDING = 4
 
 
 def draw(kind: str, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """Random draws for ``n`` images: ``flip`` bool, ``degrees`` float or ``top``/``left`` int64, each of shape ``(n,)``."""
+    """Random draws for ``n`` images: ``flip`` bool, ``degrees`` float or ``top``/``left`` int64, each of shape
+    ``(n,)``."""
     if kind == "none":
         return {}
     draws = {"flip": torch.rand(n, generator=generator) < 0.5}

@@ -1,8 +1,8 @@
 """Training one network on one task: the engine.
 
-Data lie on the device; an epoch makes no synchronization with the host; the order of images and the augmentation draws of
-an epoch come from named seeds, so every arm of a replica sees the same batches. ``training.plain`` is the loop anyone would
-write, kept as the yardstick; tests compare the two.
+Data lie on the device; an epoch makes no synchronization with the host; the order of images and the augmentation
+draws of an epoch come from named seeds, so every arm of a replica sees the same batches. ``training.plain`` is the
+loop anyone would write, kept as the yardstick; tests compare the two.
 """
 
 import math
@@ -46,7 +46,8 @@ class Split:
 
 @dataclass
 class Problem:
-    """A task as a training sees it: three splits and how to normalize. ``test`` is evaluated once, after the last epoch."""
+    """A task as a training sees it: three splits and how to normalize. ``test`` is evaluated once, after the last
+    epoch."""
 
     name: str
     train: Split
@@ -93,7 +94,8 @@ class Images:
 
 
 def _counts(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
-    """Sums over a batch, on the device: loss, top-1 and top-5 hits. Top-5 is over at most as many classes as there are."""
+    """Sums over a batch, on the device: loss, top-1 and top-5 hits. Top-5 is over at most as many classes as there
+    are."""
     top = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
     return torch.stack((loss * len(labels), top[:, 0].sum().to(loss.dtype), top.any(1).sum().to(loss.dtype)))
 
@@ -129,8 +131,8 @@ def train(
     """Train ``model`` in place and return one row of metrics an epoch (accuracies in percent, losses as means).
 
     ``seed_names`` (task and replica) fix the order of the images and the augmentation draws. ``live`` trains only the
-    weights that can meet a real pixel, exactly as the whole network would. A loss that becomes NaN ends the training: its
-    remaining rows are NaN and ``diverged`` is 1.
+    weights that can meet a real pixel, exactly as the whole network would. A loss that becomes NaN ends the training:
+    its remaining rows are NaN and ``diverged`` is 1.
     """
     device = problem.train.images.device
     if recipe.batch_size > len(problem.train):

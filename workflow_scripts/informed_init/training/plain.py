@@ -1,8 +1,8 @@
 """The plain reference: the training loop anyone would write.
 
-A DataLoader over a dataset of single images, torchvision-style per-sample transforms, default memory format, every weight
-trained, ``.item()`` after every batch. It takes the engine's random draws, so that both see the same batches; it is the
-yardstick of ``benchmarks/`` and the oracle of the equivalence tests, and nothing else uses it.
+A DataLoader over a dataset of single images, torchvision-style per-sample transforms, default memory format, every
+weight trained, ``.item()`` after every batch. It takes the engine's random draws, so that both see the same batches;
+it is the yardstick of ``benchmarks/`` and the oracle of the equivalence tests, and nothing else uses it.
 """
 
 import torch

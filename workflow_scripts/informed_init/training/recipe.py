@@ -1,4 +1,5 @@
-"""What a recipe is: optimizer, schedule, epochs, batch, augmentation, precision. No torch here, so that checks stay quick."""
+"""What a recipe is: optimizer, schedule, epochs, batch, augmentation, precision. No torch here, so that checks stay
+quick."""
 
 from dataclasses import dataclass, fields
 

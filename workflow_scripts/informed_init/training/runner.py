@@ -1,8 +1,8 @@
 """Many trainings in one process: the body of the jobs that train arms and sources.
 
-Data are loaded once; every finished training is kept at once in a folder beside the results, so a killed job loses at most
-the training in flight and its table is the same as an uninterrupted one's. The folder's name is a digest of everything
-that decides the results, so leftovers of another configuration are never used.
+Data are loaded once; every finished training is kept at once in a folder beside the results, so a killed job loses at
+most the training in flight and its table is the same as an uninterrupted one's. The folder's name is a digest of
+everything that decides the results, so leftovers of another configuration are never used.
 """
 
 import hashlib
@@ -121,7 +121,8 @@ class Data:
 def problem(task: subsets.Task, protocol: str, recipe: Recipe, replica: int, device: torch.device) -> Problem:
     """The splits a protocol lets a training see.
 
-    ``published``: all training images; the test split is looked at every epoch, as the published code does, and the recipe's
+    ``published``: all training images; the test split is looked at every epoch, as the published code does, and the
+    recipe's
     ``validation_fraction`` is not used. ``controlled``: a part of the training images is held out (drawn by task and
     replica) for the curve; the test split is evaluated once, after the last epoch.
     """
@@ -147,7 +148,8 @@ def fresh_network(
     replica: int,
     resources: Mapping[str, Bank | Source],
 ) -> nn.Module:
-    """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's initializer.
+    """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's
+    initializer.
 
     All arms of a task and replica share the default weights, the head, and the initializer's random numbers.
     """
@@ -166,9 +168,10 @@ def train_arm(
 ) -> tuple[list[dict], list[dict]]:
     """Train one arm on its tasks x a block of replicas: ``(rows of the curves table, seconds of each training)``.
 
-    ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture, tasks,
-    replicas and device. ``resources`` gives each replica's bank or source. Under ``published`` one network is carried through
-    the tasks of a replica, as the published code does; under ``controlled`` every training starts fresh.
+    ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture,
+    tasks, replicas and device. ``resources`` gives each replica's bank or source. Under ``published`` one network is
+    carried through the tasks of a replica, as the published code does; under ``controlled`` every training starts
+    fresh.
     """
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
@@ -225,8 +228,9 @@ def train_sources(
 ) -> tuple[dict[str, dict[str, Tensor]], list[dict]]:
     """Train a block of source networks, one a task: ``(name -> state dict, rows of the curves)``.
 
-    All training images are used, and no test image: sources are judged by what they give to others. The curve's ``val`` columns are
-    measured on a held-out part of the training images, which the source also trains on, and so say only that it learned.
+    All training images are used, and no test image: sources are judged by what they give to others. The curve's
+    ``val`` columns are measured on a held-out part of the training images, which the source also trains on, and so
+    say only that it learned.
     """
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]), log)
