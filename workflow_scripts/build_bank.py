@@ -12,7 +12,7 @@ if __name__ == "__main__":
         job = snakemake  # noqa: F821
         spec, replica, tasks = job.params.spec, job.params.replica, job.params.source_tasks
         model = architectures.build(spec["architecture"], num_classes=job.params.num_classes)
-        names = choose_sources([task["name"] for task in tasks], spec["models"], replica)
+        names = choose_sources([task["name"] for task in tasks], spec["models"], replica, spec["disjoint"])
         if spec["trained"]:
             available = load(job.input.sources)
         else:

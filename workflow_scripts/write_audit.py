@@ -1,23 +1,29 @@
-"""Rule audit: all curves -> the paper's claims with verdicts, and what each control keeps of the gain."""
+"""Rule audit: all curves -> the paper's claims with verdicts, what each control keeps of the gain, and the arms at
+their own best learning rates."""
 
-import pandas as pd
+from informed_init.audit import attribution_parts, attributions, audit, audit_parts, best_rates, best_rates_parts
 from informed_init.curves import read_curves, write_csv
 from informed_init.files import write_text
 from informed_init.jobs import logged
-from informed_init.tables import VERDICT_RULE, attribution, audit, display_attribution, display_audit, to_markdown
+from informed_init.tables import document, page
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        curves = read_curves(job.input.curves)
-        claims = audit(curves, recipe=job.params.recipe, chance=job.params.chance)
+        curves, recipe, chance = read_curves(job.input.curves), job.params.recipe, job.params.chance
+        arms, recipes = job.params.rate_arms, (recipe, "augmented")
+        claims = audit(curves, recipe=recipe, chance=chance)
+        shares = attributions(curves, protocols=job.params.protocols, recipes=recipes, arms=arms, chance=chance)
+        rates = best_rates(curves, arms, job.params.rates, chance=chance)
+
         write_csv(claims, job.output.audit_csv)
-        write_text(job.output.audit_markdown, to_markdown(display_audit(claims)) + f"\n{VERDICT_RULE}\n")
-        shares = {
-            protocol: attribution(curves, protocol=protocol, recipe=job.params.recipe, chance=job.params.chance)
-            for protocol in job.params.protocols
-        }
-        table = pd.concat([share.assign(protocol=protocol) for protocol, share in shares.items()])
-        write_csv(table, job.output.attribution_csv)
-        texts = [f"Under `{name}`:\n\n{to_markdown(display_attribution(share))}" for name, share in shares.items()]
-        write_text(job.output.attribution_markdown, "\n".join(texts))
+        write_csv(shares, job.output.attribution_csv)
+        write_csv(rates, job.output.best_rates_csv)
+        parts = audit_parts(claims), attribution_parts(shares), best_rates_parts(rates)
+        write_text(job.output.audit_markdown, document(parts[0]))
+        write_text(job.output.attribution_markdown, document(parts[1]))
+        write_text(job.output.best_rates_markdown, document(parts[2]))
+        if job.output.get("html"):  # Snakemake's report shows pages, but neither Markdown nor CSV
+            whole = [*parts[0], "## What each control keeps of the gain", *parts[1]]
+            whole += ["## Every arm at its own best learning rate", *parts[2]]
+            write_text(job.output.html, page("Audit of the paper's claims", whole))

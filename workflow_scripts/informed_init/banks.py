@@ -263,12 +263,21 @@ def _layer_bank(method: str, k: int | None, filters: np.ndarray, mask: np.ndarra
     return LayerBank(embed(centers), torch.from_numpy(shares), std, inertia, live)
 
 
-def choose_sources(available: Sequence[str], models: int, *seed_names: str | int) -> list[str]:
-    """``models`` of the available source names, drawn without replacement from a named seed, in the order drawn."""
-    if models > len(available):
-        raise InputError(f"{models} source models were asked for, but only {len(available)} exist")
-    order = torch.randperm(len(available), generator=generator("sources", *seed_names)).tolist()
-    return [available[i] for i in order[:models]]
+def choose_sources(available: Sequence[str], models: int, replica: int, disjoint: bool = False) -> list[str]:
+    """The ``models`` sources of a replica, drawn without replacement from a named seed.
+
+    With ``disjoint``, replicas share no source: one drawn order of all sources is cut into consecutive pieces.
+
+    Raises:
+        InputError: there are too few sources.
+    """
+    needed = models * (replica + 1) if disjoint else models
+    if needed > len(available):
+        wanted = f"{replica + 1} disjoint sets of {models}" if disjoint else f"{models}"
+        raise InputError(f"{wanted} source models were asked for, but only {len(available)} exist")
+    names = ("disjoint",) if disjoint else (replica,)
+    order = torch.randperm(len(available), generator=generator("sources", *names)).tolist()
+    return [available[i] for i in order[needed - models : needed]]
 
 
 def match_layers(model: nn.Module, bank: Bank, match: str) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:

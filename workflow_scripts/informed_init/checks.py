@@ -69,7 +69,8 @@ def check_config(config: Mapping) -> None:
     for arm, section in config["arms"].items():
         _check_arm(arm, section, config)
     for name, family in config["families"].items():
-        _known(family.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"families.{name}.recipe", "recipe")
+        for recipe in family.get("recipes", [workflow.DEFAULT_RECIPE]):
+            _known(recipe, config["recipes"], f"families.{name}.recipes", "recipe")
         for arm in family["arms"]:
             _known(arm, config["arms"], f"families.{name}.arms", "arm")
     for name, figure in config["figures"].items():
@@ -122,6 +123,9 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
 
 
 def _check_tasks(config: Mapping) -> None:
+    for arm, section in config["arms"].items():
+        if any(a == b for a, b in section.get("tasks", [])):
+            raise InputError(f"arms.{arm}.tasks: a pair names one superclass twice")
     clustering = set(config["sources"]["superclasses"])
     for a, b in config["tasks"]:
         if a == b:
@@ -140,8 +144,12 @@ def _check_tasks(config: Mapping) -> None:
     used = {arm for _, _, arm in workflow.cells(config)}
     for arm in used:
         bank = workflow.bank_spec(config, arm)
-        if bank is not None and bank["models"] > available:
-            raise InputError(f"arms.{arm}.bank.models: {bank['models']} models, but there are only {available} sources")
+        if bank is None:
+            continue
+        needed = bank["models"] * (config["replicas"]["count"] if bank["disjoint"] else 1)
+        if needed > available:
+            sets = " for disjoint replicas" if bank["disjoint"] else ""
+            raise InputError(f"arms.{arm}.bank.models: needs {needed} sources{sets}, but sources.count is {available}")
 
 
 def config_reference() -> str:

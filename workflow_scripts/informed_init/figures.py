@@ -1,13 +1,13 @@
-"""Figures from tables: every function takes data, writes a PNG, an SVG and the CSV of exactly what was drawn.
+"""Pictures of training curves, and the look that every figure of the project shares.
 
-The same input gives the same bytes: no dates, no version strings, fixed identifiers, and fonts that come with
+A drawing function, here and in :mod:`.drawings`, takes data and writes a PNG, an SVG and the CSV of exactly what was
+drawn. The same input gives the same bytes: no dates, no version strings, fixed identifiers, and fonts that come with
 matplotlib. Sizes are for one column of a paper (widths in inches, no text below 8 points).
 """
 
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, to_hex
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.optimize import isotonic_regression
@@ -137,9 +137,7 @@ def curve_table(curves: pd.DataFrame, spec: Mapping) -> pd.DataFrame:
                 difference = paired_difference(*pair(values, cells(baseline, epoch)))
                 if difference.low is not None:
                     # the distances from the difference to its bounds, put around the arm's own mean
-                    low, high = (
-                        mean + bound - difference.mean for bound in (difference.low, difference.high)
-                    )
+                    low, high = (mean + bound - difference.mean for bound in (difference.low, difference.high))
             tasks, replicas = values.shape
             row = {"arm": arm, "label": entry.get("label", arm), "epoch": int(epoch), "n": tasks * replicas}
             row |= {"n_tasks": tasks, "n_replicas": replicas}
@@ -165,9 +163,7 @@ def _check_spec(spec: Mapping) -> None:
             )
 
 
-def draw_curves(
-    curves: pd.DataFrame, figure_spec: Mapping, path_png: Path, path_svg: Path, path_csv: Path
-) -> None:
+def draw_curves(curves: pd.DataFrame, figure_spec: Mapping, path_png: Path, path_svg: Path, path_csv: Path) -> None:
     """Mean accuracy per epoch of each arm with a 95 % band, labeled at the lines' ends.
 
     Keys of ``figure_spec``: ``title``, ``protocol``, ``arms`` (a list of ``{arm, label, color, linestyle,
@@ -187,22 +183,18 @@ def draw_curves(
     colors = arm_colors(list(entries)) | chosen
     panels = figure_spec.get("panels") or {"": []}
     placed = {arm for arms in panels.values() for arm in arms}
-    members = {
-        name: [arm for arm in entries if arm in arms or arm not in placed] for name, arms in panels.items()
-    }
+    members = {name: [arm for arm in entries if arm in arms or arm not in placed] for name, arms in panels.items()}
     most = max(map(len, members.values()))
     height = figure_spec.get("height", 0.3 + len(panels) * max(2.1, 0.35 + 0.17 * most))
     ylabel = figure_spec.get("ylabel") or _metric_label(figure_spec)
-    with _style():
+    with style():
         width, title = figure_spec.get("width", WIDTH), figure_spec["title"]
-        figure = _figure(width, height, title, _caption(table, figure_spec))
+        figure = blank_figure(width, height, title, _caption(table, figure_spec))
         grid = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
         for axes, (name, arms) in zip(grid, members.items(), strict=True):
             for arm in arms:
                 # many bands over each other stay as light as a few
-                _draw_curve(
-                    axes, table[table["arm"] == arm], entries[arm], colors[arm], min(0.13, 0.65 / most)
-                )
+                _draw_curve(axes, table[table["arm"] == arm], entries[arm], colors[arm], min(0.13, 0.65 / most))
             axes.set_title(name, loc="left", pad=4)
             axes.set_ylabel(ylabel)
         first, last = int(table["epoch"].min()), int(table["epoch"].max())
@@ -214,7 +206,7 @@ def draw_curves(
         figure.draw_without_rendering()  # fixes the layout, so that heights are known
         for axes, arms in zip(grid, members.values(), strict=True):
             _label_ends(axes, table[table["arm"].isin(arms)], colors)
-        _save(figure, path_png, path_svg)
+        save_figure(figure, path_png, path_svg)
     write_csv(table, path_csv)
 
 
@@ -224,8 +216,8 @@ def _draw_curve(axes: Axes, rows: pd.DataFrame, entry: Mapping, color: str, alph
     axes.fill_between(rows["epoch"], rows["low"], rows["high"], color=color, alpha=alpha, linewidth=0)
     axes.plot(rows["epoch"], rows["published"], color=color, linestyle=(0, (3, 2)), linewidth=0.8)
     marker = entry.get("marker") or ("o" if len(rows) == 1 else None)
-    style = {"linestyle": entry.get("linestyle", "-"), "marker": marker, "markersize": 3, "linewidth": 1.4}
-    axes.plot(rows["epoch"], rows["mean"], color=color, **style, clip_on=False)
+    look = {"linestyle": entry.get("linestyle", "-"), "marker": marker, "markersize": 3, "linewidth": 1.4}
+    axes.plot(rows["epoch"], rows["mean"], color=color, **look, clip_on=False)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
@@ -302,7 +294,10 @@ def _label_ends(axes: Axes, table: pd.DataFrame, colors: Mapping[str, str]) -> N
         )
 
 
-def _style() -> rc_context:
+# ---------------------------------------------------------------- what all figures share
+
+
+def style() -> rc_context:
     """The look of all figures: seaborn's white grid, thin lines, reproducible identifiers."""
     return rc_context(
         {
@@ -348,7 +343,7 @@ def _heading(width: float, title: str, subtitle: str) -> list[tuple[str, float, 
     return parts
 
 
-def _figure(width: float, body: float, title: str, subtitle: str = "") -> Figure:
+def blank_figure(width: float, body: float, title: str, subtitle: str = "") -> Figure:
     """A figure with title and subtitle at its top left and ``body`` inches below them for the axes."""
     parts = _heading(width, title, subtitle)
     height = body + 0.08 + sum(inches for _, inches, _ in parts)
@@ -361,231 +356,11 @@ def _figure(width: float, body: float, title: str, subtitle: str = "") -> Figure
     return figure
 
 
-def _save(figure: Figure, path_png: Path, path_svg: Path) -> None:
+def save_figure(figure: Figure, path_png: Path, path_svg: Path) -> None:
+    """Write both formats, atomically and without anything that changes from one run to the next."""
     for path, kind, metadata in (
         (path_png, "png", {"Software": None}),
         (path_svg, "svg", {"Date": None, "Creator": None}),
     ):
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=200, metadata=metadata, facecolor="white")
-
-
-def draw_differences(
-    rows: pd.DataFrame,
-    title: str,
-    path_png: Path,
-    path_svg: Path,
-    path_csv: Path,
-    *,
-    reference: str = "random",
-    width: float = WIDTH,
-) -> None:
-    """Forest plot: per row the paired difference from ``reference`` (a dot) and its 95 % interval (a bar).
-
-    ``rows`` has the columns ``arm, label, mean, low, high, n`` in points of accuracy; ``low`` and ``high``
-    are empty where there is no interval. They are drawn from top to bottom.
-    """
-    table = pd.DataFrame(rows)[["arm", "label", "mean", "low", "high", "n"]].reset_index(drop=True)
-    table = table.astype(dict.fromkeys(("mean", "low", "high"), float))
-    if table.empty:
-        raise InputError(f"figure {title!r}: no differences to draw")
-    sizes = sorted(set(table["n"]))
-    n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
-    subtitle = f"dot: mean paired difference from {reference} in points; bar: its 95 % interval; {n} pairs"
-    with _style():
-        figure = _figure(width, 0.45 + 0.19 * len(table), title, subtitle)
-        axes = figure.add_subplot()
-        axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
-        for place, row in table.iterrows():
-            color = PALETTE.get(method_of(row["arm"]), OTHER)
-            axes.hlines(place, row["low"], row["high"], color=color, linewidth=1.6)
-            axes.plot(row["mean"], place, "o", color=color, markersize=4)
-            interval = f"[{row['low']:+.1f}, {row['high']:+.1f}]" if pd.notna(row["low"]) else "no interval"
-            at = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-            text = f"{row['mean']:+.1f} {interval}".replace("-", "\N{MINUS SIGN}")
-            axes.annotate(text, (1, place), xytext=(6, 0), va="center", **at)
-        _name_rows(axes, list(table["label"]))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel(f"difference from {reference} (points)")
-        _save(figure, path_png, path_svg)
-    write_csv(table, path_csv)
-
-
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Names on the left, the first on top, and a grid along the values only."""
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.grid(axis="y", visible=False)
-    axes.grid(axis="x", visible=True)
-    axes.tick_params(axis="y", length=0, labelcolor="black")
-
-
-def draw_bars_by_layer(
-    table: pd.DataFrame,
-    title: str,
-    path_png: Path,
-    path_svg: Path,
-    path_csv: Path,
-    *,
-    xlabel: str,
-    start: float = 0.0,
-    subtitle: str = "",
-    width: float = WIDTH,
-) -> None:
-    """One horizontal bar per layer and arm, from ``start`` to ``value``, first layer on top.
-
-    ``table`` has the columns ``layer, arm, label, value``. ``start`` is the value that means "nothing
-    happened" (1 for a cosine between initial and trained weights), so that a bar's length is what is to be
-    compared.
-    """
-    table = table[["layer", "arm", "label", "value"]].reset_index(drop=True)
-    if table.empty:
-        raise InputError(f"figure {title!r}: no bars to draw")
-    layers, arms = list(dict.fromkeys(table["layer"])), list(dict.fromkeys(table["arm"]))
-    colors, thickness = arm_colors(arms), 0.8 / len(arms)
-    with _style():
-        figure = _figure(width, 0.6 + len(layers) * max(0.16, 0.07 * len(arms)), title, subtitle)
-        axes = figure.add_subplot()
-        for number, arm in enumerate(arms):
-            rows = table[table["arm"] == arm]
-            places = [layers.index(layer) - 0.4 + thickness * (number + 0.5) for layer in rows["layer"]]
-            look = {"color": colors[arm], "linewidth": 0, "label": rows["label"].iloc[0]}
-            bars = axes.barh(places, rows["value"] - start, thickness, left=start, **look)
-            if len(arms) == 1:
-                axes.bar_label(bars, [f"{value:.3f}" for value in rows["value"]], padding=3, color=GREY)
-        axes.axvline(start, color=GREY, linewidth=0.8)
-        _name_rows(axes, layers)
-        axes.margins(x=0.18 if len(arms) == 1 else 0.03)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-        axes.set_xlabel(xlabel)
-        if len(arms) > 1:
-            figure.legend(loc="outside lower center", frameon=False, ncols=min(len(arms), 3), handlelength=1)
-        _save(figure, path_png, path_svg)
-    write_csv(table, path_csv)
-
-
-def draw_filters(
-    filters: Mapping[str, np.ndarray] | np.ndarray,
-    shares: Mapping[str, np.ndarray] | np.ndarray | None,
-    title: str,
-    path_png: Path,
-    path_svg: Path,
-    path_csv: Path,
-    *,
-    subtitle: str | None = None,
-    width: float = WIDTH,
-) -> None:
-    """Filters as images, one group per layer (or one group for a bare array), with their shares below.
-
-    Args:
-        filters: layer name -> (n, kh, kw), or one such array.
-        shares: layer name -> (n,) numbers from 0 to 1, one such array, or None for no numbers.
-
-    Every group has its own symmetric scale, white at zero, since layers differ in size and only the shape is
-    to be seen.
-    """
-    groups = dict(filters) if isinstance(filters, Mapping) else {"": filters}
-    numbers = shares if isinstance(shares, Mapping) else dict.fromkeys(groups, shares)
-    blocks, rows = [], []
-    for name, bank in groups.items():
-        bank, share = np.asarray(bank, float), numbers[name]
-        if bank.ndim != 3 or (share is not None and len(share) != len(bank)):
-            raise InputError(
-                f"filters of {name or title!r} must be (n, kh, kw) with n shares, not {bank.shape}"
-            )
-        limit = max(float(np.abs(bank).max()), 1e-12)
-        notes = [""] * len(bank) if share is None else [f"{100 * value:.0f} %" for value in share]
-        blocks.append(Block(name, bank, notes, -limit, limit))
-        for (number, *place), value in np.ndenumerate(bank):
-            rows.append((name, number, *place, value, None if share is None else float(share[number])))
-    if subtitle is None:
-        subtitle = "red: positive, blue: negative, each group scaled to its largest weight"
-        subtitle += "" if shares is None else "; numbers: share of the filters"
-    palette = sns.color_palette("vlag", as_cmap=True)
-    _draw_blocks(blocks, palette, (title, subtitle), width, (path_png, path_svg))
-    write_csv(pd.DataFrame(rows, columns=["layer", "filter", "row", "column", "value", "share"]), path_csv)
-
-
-def draw_live_taps(
-    maps: Mapping[str, np.ndarray],
-    title: str,
-    path_png: Path,
-    path_svg: Path,
-    path_csv: Path,
-    *,
-    subtitle: str = "dark: gets a gradient; white: only ever meets padding; numbers: live share",
-    width: float = WIDTH,
-) -> None:
-    """One small kernel per layer, its taps shaded by their live share.
-
-    ``maps`` is layer name -> (kh, kw) with values from 0 to 1.
-    """
-    blocks, rows = [], []
-    for name, live in maps.items():
-        live = np.asarray(live, float)
-        if live.ndim != 2 or live.min() < 0 or live.max() > 1:
-            raise InputError(f"the live map of {name} must be (kh, kw) with values from 0 to 1")
-        blocks.append(Block(name, live[None], [f"{100 * live.mean():.0f} %"], 0.0, 1.0))
-        rows += [(name, *place, value) for place, value in np.ndenumerate(live)]
-    palette = sns.blend_palette(["white", "#00664b"], as_cmap=True)
-    _draw_blocks(blocks, palette, (title, subtitle), width, (path_png, path_svg))
-    write_csv(pd.DataFrame(rows, columns=["layer", "row", "column", "live"]), path_csv)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Images (n, kh, kw) under one name, with a note under each and the values of the palette's ends."""
-
-    name: str
-    images: np.ndarray
-    notes: list[str]
-    low: float
-    high: float
-
-    def split(self, most: int) -> list["Block"]:
-        """Blocks of at most ``most`` images; the first keeps the name."""
-        starts = range(0, len(self.images), most)
-        cuts = [(start, slice(start, start + most)) for start in starts]
-        return [
-            replace(self, name="" if start else self.name, images=self.images[cut], notes=self.notes[cut])
-            for start, cut in cuts
-        ]
-
-
-def _draw_blocks(
-    blocks: Sequence[Block],
-    palette: Colormap,
-    heading: tuple[str, str],
-    width: float,
-    paths: tuple[Path, Path],
-) -> None:
-    """Blocks of small images in columns of equal width, in reading order."""
-    cell, gap, margin = 0.31, 0.035, 0.07  # inches
-    line = FONT * 1.4 / 72
-    above = line if any(block.name for block in blocks) else 0.0
-    below = line if any(note for block in blocks for note in block.notes) else 0.0
-    most = int((width - 2 * margin + gap) / (cell + gap))
-    parts = [part for block in blocks for part in block.split(most)]
-    # a name may be wider than its images; 0.6 of the font's size is a wide character
-    widths = [max(len(part.images) * (cell + gap), len(part.name) * FONT * 0.6 / 72) for part in parts]
-    column = max(widths) + 0.09
-    columns = max(1, int((width - 2 * margin + 0.09 + gap) / column))
-    row = above + cell + below + 0.08
-    body = row * -(-len(parts) // columns) + 0.02
-    with _style():
-        figure = _figure(width, body, *heading)
-        figure.set_layout_engine("none")
-        height = figure.get_figheight()
-        for number, part in enumerate(parts):
-            left, bottom = margin + number % columns * column, body - number // columns * row - above - cell
-            figure.text(left / width, (bottom + cell + 0.03) / height, part.name, va="bottom")
-            for image, note in zip(part.images, part.notes, strict=True):
-                axes = figure.add_axes((left / width, bottom / height, cell / width, cell / height))
-                look = {"cmap": palette, "edgecolor": "#d0d0d0", "linewidth": 0.3}
-                axes.pcolormesh(image, vmin=part.low, vmax=part.high, **look)
-                axes.invert_yaxis()  # the first row of a filter is its upper edge
-                axes.set_axis_off()
-                place = ((left + cell / 2) / width, (bottom - 0.03) / height)
-                figure.text(*place, note, ha="center", va="top", color=GREY)
-                left += cell + gap
-        _save(figure, *paths)

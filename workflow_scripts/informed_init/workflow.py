@@ -13,13 +13,8 @@ from .seeds import derive_seed
 from .tasks import catalog
 
 DEFAULT_RECIPE = "stepwise"
-ARM_KEYS = (
-    "initializer",
-    "bank",
-    "published",
-    "architecture",
-    "dataset",
-)  # every other key is an initializer's setting
+# every other key of an arm is one of its initializer's settings
+ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks")
 
 
 def ordered(value):
@@ -56,8 +51,8 @@ def is_procedural(dataset: str) -> bool:
     return not catalog.get(dataset).archives
 
 
-def arm_setting(config: Mapping, arm: str, key: str) -> str:
-    """An arm's ``architecture`` or ``dataset``: its own, else the config's."""
+def arm_setting(config: Mapping, arm: str, key: str):
+    """An arm's ``architecture``, ``dataset`` or ``tasks``: its own, else the config's."""
     return config["arms"][arm].get(key, config[key])
 
 
@@ -74,8 +69,9 @@ def chance(config: Mapping) -> dict[str, float]:
     levels = {}
     for arm in config["arms"]:
         dataset = arm_setting(config, arm, "dataset")
-        for task in tasks(config, dataset):
-            levels[task["name"]] = 10.0 if task["superclasses"] else 100.0 / catalog.get(dataset).num_classes
+        for task in tasks(config, arm):
+            classes = 10 if task["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
+            levels[task["name"]] = 100.0 / classes
     return ordered(levels)
 
 
@@ -118,7 +114,7 @@ def bank_spec(config: Mapping, arm: str) -> dict | None:
     bank = config["arms"][arm].get("bank")
     if bank is None:
         return None
-    defaults = {"k": None, "trained": True, "taps": "all"}
+    defaults = {"k": None, "trained": True, "taps": "all", "disjoint": False}
     return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})
 
 
@@ -126,6 +122,7 @@ def bank_name(spec: Mapping) -> str:
     """A readable, unique name of a bank, e.g. ``resnet18-euclid-k2-m10``."""
     parts = [spec["architecture"], spec["method"], f"k{spec['k']}" if spec["k"] else "", f"m{spec['models']}"]
     parts += ["" if spec["trained"] else "untrained", "live" if spec["taps"] == "live" else ""]
+    parts += ["disjoint" if spec["disjoint"] else ""]
     return "-".join(part for part in parts if part)
 
 
@@ -148,8 +145,9 @@ def cells(config: Mapping) -> list[tuple[str, str, str]]:
     found = {}
     for family in config["families"].values():
         for protocol in family.get("protocols", config["protocols"]):
-            for arm in family["arms"]:
-                found[protocol, family.get("recipe", DEFAULT_RECIPE), arm] = None
+            for recipe in family.get("recipes", [DEFAULT_RECIPE]):
+                for arm in family["arms"]:
+                    found[protocol, recipe, arm] = None
     return list(found)
 
 
@@ -170,7 +168,7 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             "parameters": settings,
             "architecture": arm_setting(config, arm, "architecture"),
             "dataset": dataset,
-            "tasks": tasks(config, dataset),
+            "tasks": tasks(config, arm),
             "replicas": block_members(block),
             "device": config["device"],
         }

@@ -88,9 +88,7 @@ def align(
     if not sources:
         raise InputError("alignment: no sources were given; at least one is needed")
     if not 1 <= layers <= len(groups.bankable):
-        raise InputError(
-            f"alignment: {layers} layers were asked for; the network has 1 to {len(groups.bankable)}"
-        )
+        raise InputError(f"alignment: {layers} layers were asked for; the network has 1 to {len(groups.bankable)}")
     chosen = groups.bankable[:layers]
     matcher = Matcher(groups, max(chosen, key=list(groups.layers).index), matching)
     permutations = {

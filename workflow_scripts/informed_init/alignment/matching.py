@@ -69,14 +69,12 @@ class Matcher:
         computed = list(groups.layers)[: list(groups.layers).index(last) + 1]
         self.convolutions = [name for name in computed if isinstance(groups.layers[name].module, nn.Conv2d)]
         makers = groups.makers()
-        used = {
-            group: [name for name in names if name in self.convolutions] for group, names in makers.items()
-        }
+        used = {group: [name for name in names if name in self.convolutions] for group, names in makers.items()}
         self.makers = {group: names for group, names in used.items() if names}
         self.placed: list[Weights] = []
 
     def place(self, weights: Weights) -> dict[str, Tensor]:
-        """Match a source's weights of ``convolutions`` to those placed, place them, return the permutations."""
+        """Match a source's weights of ``convolutions`` to those placed, and place them: the permutations."""
         if self.placed:
             permutations = self._match_all(weights)
         else:

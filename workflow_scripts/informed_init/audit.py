@@ -1,0 +1,445 @@
+"""The audit: the paper's claims against the curves of a run, and whether what they say survives the controls.
+
+:func:`audit` judges the claims (:mod:`.claims`), :func:`attribution` says what each control keeps of the gain, and
+:func:`best_rates` compares the arms once each has its own best learning rate. Every result is a data frame of numbers
+for the CSV; ``display_*`` turns it into words, printed by :mod:`.tables`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from .claims import CLAIMS, VERDICT_RULE, Claim, Contrast
+from .curves import cell_matrix, count_diverged, pair
+from .statistics import ALPHA, Verdict, claim_p_value, holm, mean_interval, paired_difference, verdict
+from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text, number_text
+
+# A contrast's verdict before any correction has words of its own.
+FINDINGS = {"supported": "as claimed", "not supported": "not as claimed", "undecided": "open"}
+
+BEST_RATES_RULE = (
+    "Every arm was trained at every learning rate of the grid under `controlled`. An arm's rate (bold) is the one with "
+    "the best mean accuracy on held-out training images after the last epoch; test images choose nothing. At these "
+    "rates the arms are compared on test images, paired by task and replica, with the baseline at its own best rate. "
+    "p is Holm-corrected over the arms that were compared."
+)
+
+
+# ---------------------------------------------------------------- audit
+
+
+def audit(
+    curves: pd.DataFrame,
+    *,
+    claims: Sequence[Claim] = CLAIMS,
+    recipe: str | None = None,
+    chance: float | Mapping[str, float] = 10.0,
+) -> pd.DataFrame:
+    """The claims against the curves of one run: a row per contrast with what was found under both protocols.
+
+    Args:
+        curves: of one run; arms that a contrast needs may be missing.
+        claims: default those of the paper.
+        recipe: taken where a contrast's arms were trained under several.
+        chance: see :func:`curves.cell_matrix`.
+
+    Returns:
+        Columns ``claim, text, contrast, published`` and for each protocol ``<protocol>_`` followed by
+        ``difference, low, high, p, effect_size, n_tasks, n_replicas, n, diverged, finding, rule, claim_p,
+        claim_p_holm, claim_verdict, claim_rule``. ``p`` is that of the contrast
+        (:func:`statistics.claim_p_value`). A claim that needs all its contrasts has the largest of their
+        p-values (intersection-union test, Berger 1982), corrected over the claims; :data:`VERDICT_RULE` is
+        the whole rule. A contrast whose arms were not trained is ``not run``, and ``rule`` names them.
+    """
+    pairs = [(claim, contrast) for claim in claims for contrast in claim.contrasts]
+    columns = {
+        "claim": [claim.key for claim, _ in pairs],
+        "text": [claim.text for claim, _ in pairs],
+        "contrast": [contrast.text for _, contrast in pairs],
+        "published": [contrast.published for _, contrast in pairs],
+    }
+    parts = [pd.DataFrame(columns)]
+    for protocol in OUTCOMES:
+        groups = [
+            [_compare(curves, contrast, protocol, recipe, chance) for contrast in claim.contrasts] for claim in claims
+        ]
+        p_values = [_claim_p(rows) for rows in groups]
+        results = []
+        for rows, p, p_holm in zip(groups, p_values, holm(p_values), strict=True):
+            judged = _judge(rows, p_holm)
+            whole = {
+                "claim_p": p,
+                "claim_p_holm": p_holm,
+                "claim_verdict": judged.word,
+                "claim_rule": judged.rule,
+            }
+            results += [row | whole for row in rows]
+        floats = ("difference", "low", "high", "p", "effect_size", "claim_p", "claim_p_holm")
+        parts.append(as_floats(pd.DataFrame(results), floats).add_prefix(f"{protocol}_"))
+    return pd.concat(parts, axis=1)
+
+
+def _compare(
+    curves: pd.DataFrame,
+    contrast: Contrast,
+    protocol: str,
+    recipe: str | None,
+    chance: float | Mapping[str, float],
+) -> dict:
+    """Numbers and finding of one contrast under one protocol."""
+    rows = curves[(curves["protocol"] == protocol) & curves["arm"].isin(contrast.arms)]
+    if recipe is not None and (rows["recipe"] == recipe).any():
+        rows = rows[rows["recipe"] == recipe]
+    trained = set(rows["arm"])
+    missing = [arm for arm in contrast.arms if arm not in trained]
+    if missing:
+        empty = dict.fromkeys(("difference", "low", "high", "p", "effect_size"))
+        empty |= dict.fromkeys(("n_tasks", "n_replicas", "n", "diverged"), 0)
+        return empty | {"finding": NOT_RUN, "rule": f"{NOT_RUN} (needs arms: {', '.join(missing)})"}
+    cells = _cells(rows, contrast.arms, protocol, chance)
+    plus, minus = (np.mean([cells[arm] for arm in arms], axis=0) for arms in (contrast.plus, contrast.minus))
+    comparison = paired_difference(plus, minus)
+    judged = verdict(comparison, contrast.direction, contrast.threshold)
+    return {
+        "difference": comparison.mean,
+        "low": comparison.low,
+        "high": comparison.high,
+        "p": claim_p_value(comparison, contrast.direction, contrast.threshold),
+        "effect_size": comparison.effect_size,
+        "n_tasks": comparison.n_tasks,
+        "n_replicas": comparison.n_replicas,
+        "n": comparison.n,
+        "diverged": count_diverged(rows),
+        "finding": FINDINGS[judged.word],
+        "rule": judged.rule,
+    }
+
+
+def _cells(
+    curves: pd.DataFrame, arms: Sequence[str], protocol: str, chance: float | Mapping[str, float]
+) -> dict[str, np.ndarray]:
+    """Outcomes of several arms on the (tasks, replicas) that all of them share."""
+    return _shared({arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms})
+
+
+def _shared(matrices: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """The cells of (tasks, replicas) tables that stand in all of them."""
+    common, *others = matrices.values()
+    for other in others:
+        common, _ = pair(common, other)
+    return {name: matrix.loc[common.index, common.columns].to_numpy() for name, matrix in matrices.items()}
+
+
+def _claim_p(rows: Sequence[Mapping]) -> float | None:
+    """The p-value of a claim that needs all its contrasts; None unless all were tested."""
+    values = [row["p"] for row in rows]
+    return None if None in values else max(values)
+
+
+def _judge(rows: Sequence[Mapping], p_holm: float | None) -> Verdict:
+    """The verdict on a claim from its contrasts and its corrected p-value, by :data:`VERDICT_RULE`."""
+    run = [row for row in rows if row["finding"] != NOT_RUN]
+    findings = [row["finding"] for row in rows]
+    if not run:
+        return Verdict(NOT_RUN, "; ".join(dict.fromkeys(row["rule"] for row in rows)))
+    part = f"{len(run)} of {len(rows)} contrasts run"
+    against, as_claimed = findings.count(FINDINGS["not supported"]), findings.count(FINDINGS["supported"])
+    if against:
+        return Verdict("not supported", f"{part}, {against} not as claimed")
+    if as_claimed == len(rows) and p_holm is not None:
+        word = "supported" if p_holm < ALPHA else "undecided"
+        return Verdict(word, f"{part}, all as claimed; Holm p = {p_holm:.2g}")
+    return Verdict("undecided", f"{part}, {as_claimed} as claimed, {len(run) - as_claimed} open")
+
+
+def display_audit(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`audit` in words: a line per claim with its verdicts, then one per contrast with its numbers."""
+    lines = []
+    for key, rows in table.groupby("claim", sort=False):
+        records = rows.to_dict("records")
+        head = {"claim": f"**({key}) {records[0]['text']}**", "published (points)": ""}
+        lines.append(head | {f"under `{name}`": _claim_cell(records[0], name) for name in OUTCOMES})
+        for record in records:
+            line = {"claim": record["contrast"], "published (points)": f"{record['published']:+.2f}"}
+            lines.append(line | {f"under `{name}`": _contrast_cell(record, name) for name in OUTCOMES})
+    return pd.DataFrame(lines)
+
+
+def audit_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
+    """:func:`audit` with the rule of its verdicts, for :func:`.tables.document` and :func:`.tables.page`."""
+    return [display_audit(table), VERDICT_RULE]
+
+
+def _claim_cell(record: Mapping, protocol: str) -> str:
+    word = record[f"{protocol}_claim_verdict"]
+    if word == NOT_RUN:
+        return NOT_RUN
+    return f"**{word.upper()}** ({record[f'{protocol}_claim_rule']})"
+
+
+def _contrast_cell(record: Mapping, protocol: str) -> str:
+    """Difference, interval, p, effect size, n and finding."""
+    row = {key.removeprefix(f"{protocol}_"): value for key, value in record.items() if key.startswith(f"{protocol}_")}
+    if row["finding"] == NOT_RUN:
+        return row["rule"]
+    size = "n = 1" if row["n"] == 1 else f"n = {row['n_tasks']} x {row['n_replicas']}"
+    size += f" ({row['diverged']} trainings diverged)" if row["diverged"] else ""
+    if np.isnan(row["low"]):
+        return f"{row['difference']:+.2f}, {size}: no interval; {row['finding']}"
+    interval = f"{row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+    return f"{interval}, p = {row['p']:.2g}, d = {row['effect_size']:.2f}, {size}; {row['finding']}"
+
+
+# ---------------------------------------------------------------- attribution
+
+
+def attribution(
+    curves: pd.DataFrame,
+    baseline: str = "random",
+    full: str = "euclid-k2",
+    *,
+    controls: Sequence[str] | None = None,
+    protocol: str = "controlled",
+    recipe: str | None = None,
+    chance: float | Mapping[str, float] = 10.0,
+) -> pd.DataFrame:
+    """How much of the gain of ``full`` over ``baseline`` each control keeps.
+
+    ``share`` is (control - baseline) / (full - baseline). Its 95 % interval holds the shares s that the data
+    do not reject, i.e. for which the interval of the paired (control - baseline) - s (full - baseline) holds
+    zero (Fieller 1954); it exists only when the full gain is itself distinguishable from zero, and ``note``
+    says so otherwise.
+
+    Args:
+        controls: :func:`default_controls` if not given.
+        recipe: needed when the curves hold several under ``protocol``.
+
+    Returns:
+        One row for ``full`` and one per control: ``arm, gain, gain_low, gain_high, share, share_low,
+        share_high, n_tasks, n_replicas, n, diverged, note``. Controls that were not trained have the note
+        ``not run``.
+    """
+    rows = curves[(curves["protocol"] == protocol) & (recipe is None or curves["recipe"] == recipe)]
+    trained = set(rows["arm"])
+    result = []
+    for arm in (full, *(default_controls(full) if controls is None else controls)):
+        row = {"arm": arm, "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0}
+        missing = [name for name in (arm, baseline, full) if name not in trained]
+        if missing:
+            result.append(row | {"note": f"{NOT_RUN} (needs arms: {', '.join(dict.fromkeys(missing))})"})
+            continue
+        cells = _cells(rows, tuple(dict.fromkeys((baseline, full, arm))), protocol, chance)
+        gain, whole = cells[arm] - cells[baseline], cells[full] - cells[baseline]
+        interval = mean_interval(gain)
+        row |= {"gain": interval.mean, "gain_low": interval.low, "gain_high": interval.high}
+        row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}
+        row |= {
+            "diverged": count_diverged(rows[rows["arm"].isin((baseline, full, arm))]),
+            "note": interval.note,
+        }
+        result.append(row | ({"share": 1.0} if arm == full else _share(gain, whole)))
+    floats = ("gain", "gain_low", "gain_high", "share", "share_low", "share_high")
+    counts = ("n_tasks", "n_replicas", "n", "diverged")
+    return as_floats(pd.DataFrame(result, columns=["arm", *floats, *counts, "note"]), floats)
+
+
+def default_controls(full: str) -> list[str]:
+    """The controls of a clustered arm: those with the same k, and those without k."""
+    suffix = full[full.rfind("-k") :] if "-k" in full else ""
+    names = ("clustered-untrained", "clustered-live", "clustered-rescaled", "he-scaled")
+    return [*(f"{name}{suffix}" for name in names), "shuffled", "resampled", "gaussian"]
+
+
+def attributions(
+    curves: pd.DataFrame,
+    *,
+    protocols: Sequence[str],
+    recipes: Sequence[str],
+    arms: Sequence[str] = (),
+    baseline: str = "random",
+    full: str = "euclid-k2",
+    chance: float | Mapping[str, float] = 10.0,
+) -> pd.DataFrame:
+    """:func:`attribution` under each protocol and recipe: its columns after ``protocol, recipe``.
+
+    ``arms`` (e.g. the paper's other methods) stand before the controls; ``baseline`` and ``full`` among them count
+    once. What was not trained under a protocol and recipe has the note ``not run``.
+    """
+    names = dict.fromkeys([*arms, *default_controls(full)])
+    controls = [name for name in names if name not in (baseline, full)]
+    parts = []
+    for protocol in protocols:
+        for recipe in recipes:
+            names = {"controls": controls, "protocol": protocol, "recipe": recipe}
+            part = attribution(curves, baseline, full, **names, chance=chance)
+            part.insert(0, "protocol", protocol)
+            part.insert(1, "recipe", recipe)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def attribution_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
+    """:func:`attributions` as headings and tables, for :func:`.tables.document` and :func:`.tables.page`."""
+    parts = []
+    for (protocol, recipe), rows in table.groupby(["protocol", "recipe"], sort=False):
+        parts.append(f"### Under `{protocol}`, recipe `{recipe}`")
+        parts.append(display_attribution(rows) if rows["n"].any() else rows["note"].iloc[0])
+    return parts
+
+
+def _share(gain: np.ndarray, whole: np.ndarray) -> dict:
+    """``mean(gain) / mean(whole)`` with Fieller's interval, from (tasks, replicas) matrices."""
+    reference = mean_interval(whole)
+    if reference.low is None or reference.low <= 0 <= reference.high:
+        return {"note": "the full gain is not distinguishable from zero: no share"}
+    estimate = gain.mean() / whole.mean()
+
+    def excess(share: float) -> float:
+        """Positive when ``share`` is rejected: how far the interval of the contrast lies from zero."""
+        interval = mean_interval(gain - share * whole)
+        return 0.0 if interval.low is None else max(interval.low, -interval.high)
+
+    bounds = {}
+    for name, sign in (("share_low", -1.0), ("share_high", 1.0)):
+        step = 0.25
+        while excess(estimate + sign * step) <= 0 and step < 1000:
+            step *= 2
+        if step < 1000:
+            bounds[name] = brentq(excess, estimate, estimate + sign * step, xtol=1e-4)
+    return {"share": estimate} | bounds
+
+
+def display_attribution(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`attribution` in words."""
+    lines = []
+    for row in table.itertuples():
+        line = {
+            "arm": row.arm,
+            "n": "",
+            "gain (points)": row.note,
+            "share of the full gain": "",
+            "diverged": "",
+        }
+        if row.n:
+            share = "" if np.isnan(row.share) else f"{row.share:.0%}"
+            if not np.isnan(row.share_low):
+                share += f" [{row.share_low:.0%}, {row.share_high:.0%}]"
+            line |= {"n": f"{row.n_tasks} x {row.n_replicas}", "diverged": row.diverged}
+            line |= {"gain (points)": interval_text(row.gain, row.gain_low, row.gain_high, row.n, sign="+")}
+            line |= {"share of the full gain": share or row.note}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+# ---------------------------------------------------------------- every arm at its own best learning rate
+
+
+def best_rates(
+    curves: pd.DataFrame,
+    arms: Sequence[str],
+    recipes: Sequence[str],
+    *,
+    baseline: str = "random",
+    chance: float | Mapping[str, float] = 10.0,
+) -> pd.DataFrame:
+    """The arms compared with ``baseline`` once each has the best of ``recipes``, which differ in learning rate.
+
+    :data:`BEST_RATES_RULE` is the rule. The choice is made under ``controlled`` from the cells that all recipes of the
+    arm share; of equal recipes the first is taken.
+
+    Args:
+        curves: of one run; arms and recipes may be missing.
+        arms: compared; ``baseline`` stands first whether named or not.
+        recipes: the same budget for every arm.
+        chance: see :func:`curves.cell_matrix`; diverged trainings count as this, in the choice as well.
+
+    Returns:
+        One row per arm: ``arm, recipe, val_mean, test_mean, test_low, test_high, difference, low, high, p, p_holm,
+        effect_size, n_tasks, n_replicas, n, diverged, note`` and for every recipe ``val_<recipe>``, the means that it
+        was chosen by. ``n`` counts the pairs (for the baseline its own cells), ``diverged`` the arm's trainings at its
+        recipe; ``note`` names what was not run.
+    """
+    own = curves[(curves["protocol"] == "controlled") & curves["recipe"].isin(recipes)]
+    names = list(dict.fromkeys((baseline, *arms)))
+    rows, cells = [], {}
+    for arm in names:
+        row, cells[arm] = _at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
+        rows.append(row)
+    for row in rows[1:]:
+        test, reference = cells[row["arm"]], cells[baseline]
+        if test is None:
+            continue
+        if reference is None:
+            row["note"] += f"; no difference: {baseline} was {NOT_RUN}"
+            continue
+        found = paired_difference(*pair(test, reference))
+        row |= {"difference": found.mean, "low": found.low, "high": found.high, "p": found.p}
+        row |= {"effect_size": found.effect_size}
+        row |= {"n_tasks": found.n_tasks, "n_replicas": found.n_replicas, "n": found.n}
+    for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
+        row["p_holm"] = corrected
+    values = [
+        "val_mean",
+        "test_mean",
+        "test_low",
+        "test_high",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "p_holm",
+        "effect_size",
+    ]
+    counts = ["n_tasks", "n_replicas", "n", "diverged"]
+    means = [f"val_{recipe}" for recipe in recipes]
+    return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *values, *counts, "note", *means]), [*values, *means])
+
+
+def _at_best_rate(
+    rows: pd.DataFrame, arm: str, recipes: Sequence[str], chance: float | Mapping[str, float]
+) -> tuple[dict, pd.DataFrame | None]:
+    """One arm's row before any comparison, and its test accuracies at the recipe with the best validation accuracy."""
+    row = {"arm": arm, "recipe": "", "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0, "note": NOT_RUN}
+    parts = {recipe: part for recipe in recipes if len(part := rows[rows["recipe"] == recipe])}
+    if not parts:
+        return row, None
+    shared = _shared({name: cell_matrix(part, arm, "val_accuracy", chance=chance) for name, part in parts.items()})
+    means = {recipe: float(cells.mean()) for recipe, cells in shared.items()}
+    best = max(means, key=means.get)
+    test = cell_matrix(parts[best], arm, "test_accuracy", chance=chance)
+    interval = mean_interval(test)
+    row |= {"recipe": best, "val_mean": means[best], "diverged": count_diverged(parts[best])}
+    row |= {"test_mean": interval.mean, "test_low": interval.low, "test_high": interval.high, "note": interval.note}
+    row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}
+    missing = [recipe for recipe in recipes if recipe not in parts]
+    row["note"] += f"; {NOT_RUN} under {', '.join(missing)}" if missing else ""
+    return row | {f"val_{recipe}": mean for recipe, mean in means.items()}, test
+
+
+def display_best_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`best_rates` in words: validation accuracy at every rate, the chosen one in bold, and the comparison."""
+    recipes = [name.removeprefix("val_") for name in table.columns if name.startswith("val_") and name != "val_mean"]
+    lines = []
+    for row in table.to_dict("records"):
+        line = {"arm": row["arm"]}
+        for recipe in recipes:
+            value = number_text(row[f"val_{recipe}"]) or NOT_RUN
+            line[f"validation at `{recipe}` (%)"] = f"**{value}**" if recipe == row["recipe"] else value
+        line["test (%)"] = interval_text(row["test_mean"], row["test_low"], row["test_high"], row["n"])
+        bounds = row["difference"], row["low"], row["high"]
+        line["difference from the baseline (points)"] = interval_text(*bounds, row["n"], sign="+")
+        tested = not np.isnan(row["p"])
+        line["p (Holm)"] = f"{row['p']:.2g} ({row['p_holm']:.2g})" if tested else ""
+        line["d"] = number_text(row["effect_size"])
+        line["n"] = f"{row['n_tasks']} x {row['n_replicas']}" if row["n"] else ""
+        line["diverged"] = row["diverged"] if row["n"] else ""
+        line["note"] = row["note"]
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def best_rates_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
+    """:func:`best_rates` with its rule, for :func:`.tables.document` and :func:`.tables.page`."""
+    return [display_best_rates(table), BEST_RATES_RULE]
