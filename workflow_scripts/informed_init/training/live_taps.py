@@ -1,14 +1,15 @@
 """Live taps: the kernel taps that ever meet a real pixel, and training of those alone.
 
-A convolution on a small padded map has taps that only ever multiply padding zeros. Their gradient is exactly zero, so they
-never learn: 62 % of ResNet-18's weights at 32x32 pixels, where ``layer4`` works on 1x1 maps. :func:`live_taps` finds them from
-sizes alone. :class:`LiveNetwork` swaps each convolution on a small map for the arithmetic that is left (:mod:`.small_maps`)
-for the length of a training, and writes the ordinary weights back: live taps as trained, dead taps as weight decay left them.
+A convolution on a small padded map has taps that only ever multiply padding zeros. Their gradient is exactly zero,
+so they never learn: 62 % of ResNet-18's weights at 32x32 pixels, where ``layer4`` works on 1x1 maps.
+:func:`live_taps` finds them from sizes alone. :class:`LiveNetwork` swaps each convolution on a small map for the
+arithmetic that is left (:mod:`.small_maps`) for the length of a training, and writes the ordinary weights back:
+live taps as trained, dead taps as weight decay left them.
 
-The plain reference is the untouched network trained by ``training.plain``; a test finds both equal to 1e-12 in float64.
+The plain reference is the untouched network trained by ``training.plain``; in float64 both agree to 1e-12.
 """
 
-from itertools import pairwise
+from collections import Counter
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +17,13 @@ from torch import Tensor, nn
 
 from .small_maps import Axis, cost, scheme, small_map_conv2d
 
-# Multiplications are not all that costs. Measured on one CPU core: no gain at 0.76, 1.25 times as fast at 0.41, 1.6 at 0.31.
+# Replace where at most this share of the multiplications is left. They are not all that costs; measured on one CPU
+# core: no gain at 0.76, a layer 1.2 times as fast at 0.41 (8x8 maps), 1.6 at 0.31 (4x4), 2.8 at 0.26 (2x2).
 _WORTH = 0.6
 
 
 def input_sizes(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, list[tuple[int, int]]]:
-    """Every ``Conv2d``'s input height and width for ``(c, h, w)`` images, one entry a call; found by one forward pass."""
+    """Every ``Conv2d``'s input height and width for ``(c, h, w)`` images, one entry a call, by one forward pass."""
     sizes: dict[str, list[tuple[int, int]]] = {}
     hooks = [
         module.register_forward_pre_hook(
@@ -53,7 +55,7 @@ def _axes(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[Axis, Axis]:
 def live_taps(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, Tensor]:
     """Which taps of each convolution ever meet a real pixel of a ``(c, h, w)`` image.
 
-    Returns a boolean ``(kh, kw)`` tensor per ``Conv2d`` by name. A tap that is dead here gets an exactly zero gradient.
+    Returns a boolean ``(kh, kw)`` tensor per ``Conv2d`` by name. A dead tap's gradient is exactly zero.
     """
     convs = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
     masks = {}
@@ -73,7 +75,7 @@ def live_taps(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, T
 class LiveConv2d(nn.Module):
     """A convolution of one known, small input size, computed by :mod:`.small_maps` over its live taps.
 
-    ``weight`` is ``(out, in, live rows, live columns)``, stored channels last as input and output are best, too.
+    ``weight`` is ``(out, in, live rows, live columns)``, stored channels last; input and output are best so, too.
     """
 
     def __init__(self, conv: nn.Conv2d, size: tuple[int, int]):
@@ -82,41 +84,43 @@ class LiveConv2d(nn.Module):
         self.one_output = (self.rows.outputs, self.columns.outputs) == (1, 1)
         self.simple = scheme(self.rows).simple and scheme(self.columns).simple
         live = conv.weight.detach()[self.live]
-        self.weight = nn.Parameter(live.clone(memory_format=torch.channels_last))
-        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().clone())
+        self.weight = nn.Parameter(live.clone(memory_format=torch.channels_last), conv.weight.requires_grad)
+        self.bias = None
+        if conv.bias is not None:
+            self.bias = nn.Parameter(conv.bias.detach().clone(), conv.bias.requires_grad)
 
     @property
     def live(self) -> tuple:
         """Index of the live taps in the ordinary ``(out, in, kh, kw)`` kernel: they form a rectangle."""
-        return (slice(None), slice(None), torch.tensor(self.rows.live)[:, None], torch.tensor(self.columns.live))
+        rows, columns = torch.tensor(self.rows.live), torch.tensor(self.columns.live)
+        return (slice(None), slice(None), rows[:, None], columns)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.one_output:  # each live tap meets one pixel: the kernel is a matrix
             n = x.shape[0]
-            window = x[:, :, _slice(self.rows.used), _slice(self.columns.used)]
+            # only what a tap meets: with one output those pixels are as far apart as the taps
+            rows, columns = (slice(a.used[0], a.used[-1] + 1, a.dilation) for a in (self.rows, self.columns))
+            window = x[:, :, rows, columns]
             matrix = self.weight.permute(0, 2, 3, 1).reshape(self.weight.shape[0], -1)
             return F.linear(window.permute(0, 2, 3, 1).reshape(n, -1), matrix, self.bias).view(n, -1, 1, 1)
         device = x.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-        if dtype.itemsize < 4 and not self.simple:  # 16-bit products lose a digit in the larger schemes
+        # in the larger schemes short products lose a digit: in bfloat16 errors of 2 % instead of 0.2 %
+        if _short(dtype, device) and not self.simple:
             padding = [axis.padding - axis.live[0] for axis in (self.rows, self.columns)]
             return F.conv2d(x, self.weight, self.bias, padding=padding)
         y = small_map_conv2d(x, self.weight, self.rows, self.columns, dtype)
         return y if self.bias is None else y + self.bias[:, None, None]
 
 
-def _step(positions: list[int]) -> int:
-    """Distance of evenly spaced positions; 0 where they are not."""
-    steps = {b - a for a, b in pairwise(positions)} or {1}
-    return steps.pop() if len(steps) == 1 else 0
-
-
-def _slice(positions: list[int]) -> slice:
-    return slice(positions[0], positions[-1] + 1, _step(positions))
+def _short(dtype: torch.dtype, device: str) -> bool:
+    """True where products are rounded to fewer bits than float32 has."""
+    tf32 = device == "cuda" and dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32"
+    return dtype.itemsize < 4 or tf32
 
 
 def _worth_replacing(conv: nn.Conv2d, sizes: list[tuple[int, int]]) -> bool:
-    """True where the arithmetic over live taps is much less than the convolution's, whose cost counts padding too."""
+    """True where the arithmetic over live taps is much less than the convolution's, which multiplies padding, too."""
     if len(sizes) != 1 or conv.groups != 1 or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
         return False
     rows, columns = _axes(conv, sizes[0])
@@ -124,34 +128,40 @@ def _worth_replacing(conv: nn.Conv2d, sizes: list[tuple[int, int]]) -> bool:
         return False
     if rows.outputs * columns.outputs == 1:
         return True
+    tiles = len(scheme(rows).tiles) * len(scheme(columns).tiles)
+    if tiles > 1 and conv.weight.device.type != "cpu":
+        return False  # each tile is several calls, and on a GPU calls cost more than this arithmetic
     small, ordinary = cost(rows, columns, conv.in_channels, conv.out_channels)
     return small <= _WORTH * ordinary
 
 
 class LiveNetwork:
-    """A network whose small-map convolutions are replaced, in place, by :class:`LiveConv2d` until :meth:`restore`.
+    """A network whose convolutions on small maps are, in place, :class:`LiveConv2d` until :meth:`restore`.
 
-    Where nothing is dead or small enough, it does nothing. ``dead_taps`` counts the weights that do not train.
+    Where nothing is dead or small enough, it does nothing. ``replaced`` has the ordinary convolutions by name;
+    ``dead_taps`` counts their weights that do not train.
     """
 
     def __init__(self, model: nn.Module, input_size: tuple[int, int, int]):
         self.model = model
         self.replaced: dict[str, nn.Conv2d] = {}
         sizes = input_sizes(model, input_size)
+        owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
         for name, conv in [(n, m) for n, m in model.named_modules() if type(m) is nn.Conv2d]:
-            if name in sizes and _worth_replacing(conv, sizes[name]):
+            shared = any(owners[id(p)] > 1 for p in conv.parameters())  # a copy would be trained apart
+            if name in sizes and not shared and _worth_replacing(conv, sizes[name]):
                 self.replaced[name] = conv
                 model.set_submodule(name, LiveConv2d(conv, sizes[name][0]))
-        self.dead_taps = sum(
-            conv.weight.numel() - model.get_submodule(name).weight.numel() for name, conv in self.replaced.items()
-        )
+        live = sum(model.get_submodule(name).weight.numel() for name in self.replaced)
+        self.dead_taps = sum(conv.weight.numel() for conv in self.replaced.values()) - live
 
     def restore(self, dead_tap_factor: float) -> nn.Module:
         """Put the ordinary convolutions back: live taps as trained, dead ones times ``dead_tap_factor``."""
         with torch.no_grad():
             for name, conv in self.replaced.items():
                 trained = self.model.get_submodule(name)
-                conv.weight.mul_(dead_tap_factor)
+                if conv.weight.requires_grad:  # an optimizer leaves frozen weights alone
+                    conv.weight.mul_(dead_tap_factor)
                 conv.weight[trained.live] = trained.weight
                 if conv.bias is not None:
                     conv.bias.copy_(trained.bias)
@@ -161,10 +171,10 @@ class LiveNetwork:
 
 
 def sgd_decay_factor(learning_rates: list[float], momentum: float, weight_decay: float) -> float:
-    """What SGD with L2 weight decay leaves of a weight whose gradient is always zero, as a factor on its start value.
+    """What SGD with L2 weight decay leaves of a weight whose gradient is always zero, as a factor on its start.
 
-    ``learning_rates`` has one entry a step. The recurrence of ``torch.optim.SGD`` on w = c * w0 with buffer b * w0:
-    b <- momentum * b + weight_decay * c, c <- c - lr * b.
+    ``learning_rates`` has one entry a step. The recurrence of ``torch.optim.SGD`` on w = c * w0 with buffer
+    b * w0: b <- momentum * b + weight_decay * c, c <- c - lr * b.
     """
     factor, buffer = 1.0, 0.0
     for lr in learning_rates:

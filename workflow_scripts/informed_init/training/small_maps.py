@@ -1,22 +1,24 @@
 """The arithmetic of convolutions on small maps: fewer products than the convolution, the same function.
 
-Along one axis a convolution is bilinear in input and kernel: ``y = outputs @ ((inputs @ x) * (taps @ w))`` with three fixed
-matrices and one product per row. Written out it needs a product for each pair (output, tap that meets a pixel). With stride 1
-the pairs form a Toeplitz matrix, for which Cook and Toom (see Winograd, Arithmetic Complexity of Computations, 1980; Lavin and
-Gray, CVPR 2016) need only ``outputs + min(taps, inputs) - 1`` products: 3 instead of 4 on a map of 2 pixels, 6 instead of 10
-on 4; larger maps are cut into tiles of 4 outputs. Padding costs nothing, since its columns are left out of ``inputs``. In two
-dimensions the products multiply: 9 instead of 36, 36 instead of 144. Each product is a matrix product over the batch, so that
-a layer is one ``torch.bmm``.
+Along one axis a convolution is bilinear in input and kernel: ``y = outputs @ ((inputs @ x) * (taps @ w))`` with
+three fixed matrices and one product per row. Written out it needs a product for each pair of an output and a tap
+that meets a pixel there. With stride 1 the pairs form a Toeplitz matrix, for which Cook and Toom (see Winograd,
+Arithmetic Complexity of Computations, 1980; Lavin and Gray, CVPR 2016) need ``outputs + min(taps, inputs) - 1``
+products: 3 instead of 4 on a map of 2 pixels, 6 instead of 10 on one of 4; larger maps are cut into tiles of 4
+outputs. Padding costs nothing, since ``inputs`` has no columns for it. In two dimensions the numbers multiply: a
+3x3 kernel needs 9 products instead of 36 on 2x2 pixels, 36 instead of 144 on 4x4. Each is a product of matrices
+over batch and channels, and a layer is one ``torch.bmm``.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
-# Evaluation points (and infinity) with the smallest float32 error found for six products; 0 and -1 alone give entries in {-1, 0, 1}.
+# Evaluation points beside infinity, in the order of use: five give the smallest float32 error of the sets tried for
+# six products, and with two all entries are -1, 0 or 1.
 _POINTS = (Fraction(0), Fraction(-1), Fraction(1), Fraction(1, 2), Fraction(-2))
 
 
@@ -30,23 +32,24 @@ class Axis:
     padding: int
     dilation: int
 
-    @property
+    @cached_property
     def positions(self) -> list[list[int]]:
         """For each output position, the input position under each tap, or -1 where that is padding."""
         outputs = (self.size + 2 * self.padding - self.dilation * (self.kernel - 1) - 1) // self.stride + 1
-        rows = [[o * self.stride - self.padding + t * self.dilation for t in range(self.kernel)] for o in range(outputs)]
+        starts = [o * self.stride - self.padding for o in range(outputs)]
+        rows = [[start + t * self.dilation for t in range(self.kernel)] for start in starts]
         return [[i if 0 <= i < self.size else -1 for i in row] for row in rows]
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         return len(self.positions)
 
-    @property
+    @cached_property
     def live(self) -> list[int]:
         """The taps that ever meet a pixel."""
         return [t for t in range(self.kernel) if any(row[t] >= 0 for row in self.positions)]
 
-    @property
+    @cached_property
     def used(self) -> list[int]:
         """The input positions that ever meet a tap."""
         return sorted({i for row in self.positions for i in row if i >= 0})
@@ -57,7 +60,10 @@ Matrix = list[list[Fraction]]
 
 @dataclass(frozen=True)
 class Tile:
-    """Reads input positions ``start:stop`` by ``inputs``, writes outputs ``first:last`` by ``outputs (outputs, products)``."""
+    """Reads input positions ``start:stop`` by ``inputs``, writes outputs ``first:last`` by ``outputs``.
+
+    ``inputs`` is ``(products, stop - start)``, ``outputs`` ``(last - first, products)``.
+    """
 
     start: int
     stop: int
@@ -71,7 +77,7 @@ class Tile:
 class Scheme:
     """Exact matrices of one axis: ``taps (products, live taps)``, and those of each tile of the map.
 
-    ``simple`` says that no intermediate value is much larger than the result, so that 16-bit products are safe.
+    ``simple``: no intermediate value is much larger than the result, so that 16-bit products are safe.
     """
 
     taps: Matrix
@@ -89,8 +95,8 @@ def _times_linear(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:
     return [a + b for a, b in zip(shifted, scaled, strict=True)]
 
 
-def cook_toom(outputs: int, taps: int) -> tuple[list[list[Fraction]], list[list[Fraction]], list[list[Fraction]]]:
-    """Matrices of ``y[o] = sum_t g[t] d[o + t]`` with ``n = outputs + taps - 1`` products: for ``d``, for ``g`` and for ``y``.
+def cook_toom(outputs: int, taps: int) -> tuple[Matrix, Matrix, Matrix]:
+    """Matrices of ``y[o] = sum_t g[t] d[o + t]`` with ``n = outputs + taps - 1`` products: for ``d``, ``g`` and ``y``.
 
     The transpose of multiplying polynomials by their values at ``n - 1`` points and at infinity.
     """
@@ -136,7 +142,9 @@ def _sliding_kernel(axis: Axis, per_tile: int) -> Scheme:
     tiles = []
     for first in range(0, axis.outputs, per_tile):
         last = min(first + per_tile, axis.outputs)
-        origin = first - axis.padding + axis.live[0]  # input position under the first live tap of the first output
+        origin = (
+            first - axis.padding + axis.live[0]
+        )  # input position under the first live tap of output `first`
         start = min(max(origin, 0), axis.size)
         stop = max(min(origin + len(data), axis.size), start)
         inputs = [_window(row, start - origin, stop - start) for row in data]
@@ -168,7 +176,7 @@ def scheme(axis: Axis) -> Scheme:
 
 @dataclass(frozen=True)
 class MapTile:
-    """A tile of a map: its input rows and columns, output rows and columns, and the matrices on their pixels."""
+    """A tile of a map: rows and columns that it reads and that it writes, and the matrices on their pixels."""
 
     window: tuple[slice, slice]
     inputs: Tensor  # (products, pixels of the window)
@@ -177,8 +185,9 @@ class MapTile:
 
 
 def _kron(a: Matrix, b: Matrix, dtype: torch.dtype, device: torch.device) -> Tensor:
-    a, b = (torch.tensor([[float(v) for v in row] for row in m], dtype=torch.float64) for m in (a, b))
-    return torch.kron(a, b).to(device=device, dtype=dtype)
+    with torch.inference_mode(False):  # kept for trainings, even if an evaluation comes first
+        a, b = (torch.tensor([[float(v) for v in row] for row in m], dtype=torch.float64) for m in (a, b))
+        return torch.kron(a, b).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=256)
@@ -209,7 +218,8 @@ def _gather(maps: Tensor, part: tuple[slice, slice]) -> Tensor:
 def _spread(pixels: Tensor, maps: Tensor, part: tuple[slice, slice], add: bool = False) -> None:
     """The inverse of :func:`_gather`, into (or onto) ``maps``."""
     target = maps[:, part[0], part[1]]
-    source = pixels.view(target.shape[1], target.shape[2], target.shape[0], target.shape[3]).permute(2, 0, 1, 3)
+    n, height, width, channels = target.shape
+    source = pixels.view(height, width, n, channels).permute(2, 0, 1, 3)
     if add:
         target.add_(source)
     else:
@@ -233,7 +243,8 @@ class _SmallMapConvolution(torch.autograd.Function):
             v = x.new_empty(len(taps), len(tiles), n * channels_in)
             for t, tile in enumerate(tiles):
                 torch.mm(tile.inputs, _gather(x, tile.window), out=v[:, t])
-            m = torch.bmm(v.view(len(taps), -1, channels_in), u.transpose(1, 2)).view(len(taps), len(tiles), -1)
+            m = torch.bmm(v.view(len(taps), -1, channels_in), u.transpose(1, 2))
+            m = m.view(len(taps), len(tiles), -1)
             y = x.new_empty(n, rows.outputs, columns.outputs, channels_out)
             for t, tile in enumerate(tiles):
                 _spread(torch.mm(tile.outputs, m[:, t]), y, tile.target)
@@ -277,12 +288,13 @@ def small_map_conv2d(x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype
 
 
 def cost(rows: Axis, columns: Axis, channels_in: int, channels_out: int) -> tuple[int, int]:
-    """Multiplications per image of :func:`small_map_conv2d` and of the ordinary convolution (which counts padding too)."""
+    """Multiplications per image here and of the ordinary convolution, which multiplies padding, too."""
     small = 0
     for r in scheme(rows).tiles:
         for c in scheme(columns).tiles:
-            products = len(r.inputs) * len(c.inputs)
-            pixels_in, pixels_out = (r.stop - r.start) * (c.stop - c.start), (r.last - r.first) * (c.last - c.first)
-            small += products * (channels_in * channels_out + pixels_in * channels_in + pixels_out * channels_out)
-    taps = rows.kernel * columns.kernel
-    return small, rows.outputs * columns.outputs * taps * channels_in * channels_out
+            pixels_in = (r.stop - r.start) * (c.stop - c.start)
+            pixels_out = (r.last - r.first) * (c.last - c.first)
+            per_product = channels_in * channels_out + pixels_in * channels_in + pixels_out * channels_out
+            small += len(r.inputs) * len(c.inputs) * per_product
+    pairs = rows.outputs * columns.outputs * rows.kernel * columns.kernel
+    return small, pairs * channels_in * channels_out
