@@ -9,6 +9,9 @@ min_version("9.14")
 configfile: "config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
@@ -21,6 +24,7 @@ include: "rules/sources.smk"
 include: "rules/banks.smk"
 include: "rules/train.smk"
 include: "rules/figures.smk"
+include: "rules/drawings.smk"
 include: "rules/tables.smk"
 
 
@@ -28,5 +32,9 @@ rule all:
     default_target: True
     input:
         figure_files(),
+        [f"<results>/figures/{name}.png" for name in flow.drawn(config)],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
+        "<results>/tables/table1.csv"
+        if flow.family_cells(config, flow.TINY_FAMILY)
+        else [],

@@ -4,7 +4,12 @@ rule draw_figure:
         curves=figure_inputs,
         code=code("draw_figure.py"),
     output:
-        png="<results>/figures/{figure}-{protocol}.png",
+        png=report(
+            "<results>/figures/{figure}-{protocol}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "protocol": "{protocol}"},
+        ),
         svg="<results>/figures/{figure}-{protocol}.svg",
         csv="<results>/figures/{figure}-{protocol}.csv",
     log:

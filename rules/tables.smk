@@ -6,6 +6,11 @@ rule final_table:
     output:
         csv="<results>/tables/final.csv",
         markdown="<results>/tables/final.md",
+        html=report(
+            "<results>/tables/final.html",
+            caption="../report/final.rst",
+            category="Tables",
+        ),
         curves="<results>/tables/curves.csv",
     log:
         "<results>/logs/final_table.log",
@@ -24,7 +29,7 @@ rule final_table:
         "../workflow_scripts/write_final_table.py"
 
 
-rule audit:
+rule write_audit:
     input:
         curves=curve_files(flow.cells(config)),
         code=code("write_audit.py"),
@@ -33,6 +38,13 @@ rule audit:
         audit_markdown="<results>/tables/audit.md",
         attribution_csv="<results>/tables/attribution.csv",
         attribution_markdown="<results>/tables/attribution.md",
+        best_rates_csv="<results>/tables/best_rates.csv",
+        best_rates_markdown="<results>/tables/best_rates.md",
+        html=report(
+            "<results>/tables/audit.html",
+            caption="../report/audit.rst",
+            category="1. Audit",
+        ),
     log:
         "<results>/logs/audit.log",
     localrule: True
@@ -45,7 +57,49 @@ rule audit:
         recipe=flow.DEFAULT_RECIPE,
         protocols=config["protocols"],
         chance=flow.chance(config),
+        rates=flow.rate_recipes(config),
+        rate_arms=flow.HEADLINE_ARMS,
     message:
         "Auditing the paper's claims"
     script:
         "../workflow_scripts/write_audit.py"
+
+
+rule write_table1:
+    input:
+        curves=curve_files(flow.table1_cells(config)),
+        code=code("write_table1.py"),
+    output:
+        csv="<results>/tables/table1.csv",
+        markdown="<results>/tables/table1.md",
+        latex="<results>/tables/table1.tex",
+        html=report(
+            "<results>/tables/table1.html",
+            caption="../report/table1.rst",
+            category="Tables",
+        ),
+    log:
+        "<results>/logs/table1.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        published=flow.ordered(config["published"]),
+        chance=flow.chance(config),
+    message:
+        "Writing Table 1"
+    script:
+        "../workflow_scripts/write_table1.py"
+
+
+rule audit:
+    input:
+        "<results>/tables/audit.csv",
+
+
+rule table1:
+    input:
+        "<results>/tables/table1.csv",

@@ -1,6 +1,6 @@
 """Rule build_bank: the filters of a replica's sources -> a bank."""
 
-from informed_init import architectures
+from informed_init import alignment, architectures
 from informed_init.banks import bankable_layers, build, choose_sources
 from informed_init.jobs import logged, say
 from informed_init.sources import load
@@ -16,15 +16,13 @@ if __name__ == "__main__":
         if spec["trained"]:
             available = load(job.input.sources)
         else:
-            chosen = [task for task in tasks if task["name"] in names]
-            available = untrained_sources(spec["architecture"], chosen, job.params.num_classes)
-        bank = build(
-            spec["method"],
-            {name: available[name] for name in names},
-            [name for name, _ in bankable_layers(model)],
-            (replica,),
-            k=spec["k"],
-            live=live_taps(model, tuple(job.params.input_size)) if spec["taps"] == "live" else None,
-            progress=say,
-        )
+            needed = [task for task in tasks if task["name"] in names]
+            available = untrained_sources(spec["architecture"], needed, job.params.num_classes)
+        chosen = {name: available[name] for name in names}
+        layers = [name for name, _ in bankable_layers(model)]
+        if spec["method"] in alignment.METHODS:
+            bank = alignment.aligned_bank(spec["method"], chosen, model, spec["layers"], progress=say)
+        else:
+            live = live_taps(model, tuple(job.params.input_size)) if spec["taps"] == "live" else None
+            bank = build(spec["method"], chosen, layers, (replica,), k=spec["k"], live=live, progress=say)
         bank.save(job.output[0])

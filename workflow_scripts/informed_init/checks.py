@@ -118,6 +118,12 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
         if (bank["method"] in CLUSTERING) != ("k" in bank):
             verb = "needs" if bank["method"] in CLUSTERING else "takes no"
             raise InputError(f"{where}.bank: method {bank['method']!r} {verb} number of clusters k")
+        aligned = bank["method"].startswith("aligned-")
+        if aligned != ("layers" in bank):
+            verb = "needs" if aligned else "takes no"
+            raise InputError(f"{where}.bank: method {bank['method']!r} {verb} number of layers")
+        if aligned != (section["initializer"] == "aligned"):
+            raise InputError(f"{where}: initializer 'aligned' and bank methods aligned-* belong together")
         if bank["method"] == "gaussian" and bank.get("taps") == "live":
             raise InputError(f"{where}.bank.taps: a gaussian bank speaks about whole filters; leave out taps: live")
 

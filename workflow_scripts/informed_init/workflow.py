@@ -13,6 +13,8 @@ from .seeds import derive_seed
 from .tasks import catalog
 
 DEFAULT_RECIPE = "stepwise"
+RATE_FAMILY, TINY_FAMILY, ALIGNED_FAMILY = "rates", "tiny", "custom"  # families that tables and drawings of their own read
+HEADLINE_ARMS = ["random", "gabor-1", "euclid-k2", "fourier-k2", "clustered-untrained-k2"]
 # every other key of an arm is one of its initializer's settings
 ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks")
 
@@ -114,13 +116,14 @@ def bank_spec(config: Mapping, arm: str) -> dict | None:
     bank = config["arms"][arm].get("bank")
     if bank is None:
         return None
-    defaults = {"k": None, "trained": True, "taps": "all", "disjoint": False}
+    defaults = {"k": None, "layers": None, "trained": True, "taps": "all", "disjoint": False}
     return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})
 
 
 def bank_name(spec: Mapping) -> str:
     """A readable, unique name of a bank, e.g. ``resnet18-euclid-k2-m10``."""
     parts = [spec["architecture"], spec["method"], f"k{spec['k']}" if spec["k"] else "", f"m{spec['models']}"]
+    parts += [f"l{spec['layers']}" if spec["layers"] else ""]
     parts += ["" if spec["trained"] else "untrained", "live" if spec["taps"] == "live" else ""]
     parts += ["disjoint" if spec["disjoint"] else ""]
     return "-".join(part for part in parts if part)
@@ -149,6 +152,35 @@ def cells(config: Mapping) -> list[tuple[str, str, str]]:
                 for arm in family["arms"]:
                     found[protocol, recipe, arm] = None
     return list(found)
+
+
+def family_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
+    """The (protocol, recipe, arm) of one family; none if the run leaves the family out."""
+    return cells({**config, "families": {family: config["families"].get(family, {"arms": []})}})
+
+
+def rate_recipes(config: Mapping) -> list[str]:
+    """The recipes among which every headline arm finds its own best learning rate."""
+    return [DEFAULT_RECIPE, *config["families"].get(RATE_FAMILY, {}).get("recipes", [])]
+
+
+def table1_cells(config: Mapping) -> list[tuple[str, str, str]]:
+    """What Table 1 is made of: the Tiny ImageNet arms as the config has them, even if the run's `all` leaves them out."""
+    arms = [arm for arm in ("tiny-random", "tiny-pretrained", "tiny-clustered") if arm in config["arms"]]
+    family = config["families"].get(TINY_FAMILY, {}) | {"arms": arms}
+    return cells({**config, "families": {TINY_FAMILY: family}})
+
+
+def drawn(config: Mapping) -> list[str]:
+    """The drawings that the run's families give the networks for, by name."""
+    names = ["live_taps"]
+    if any(bank_spec(config, arm) for _, _, arm in cells(config)):
+        names += ["cosine"]
+    if family_cells(config, ALIGNED_FAMILY):
+        names += ["figure1"]
+    if family_cells(config, TINY_FAMILY):
+        names += ["figure10"]
+    return names + (["best_rates"] if family_cells(config, RATE_FAMILY) else [])
 
 
 def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:
