@@ -1,17 +1,7 @@
 # Banks: what the filters of a replica's sources have in common.
 rule build_bank:
     input:
-        sources=lambda wildcards: (
-            source_files(flow.banks(config)[wildcards.bank]["architecture"])
-            if flow.banks(config)[wildcards.bank]["trained"]
-            else []
-        ),
-        code=lambda wildcards: code(
-            "build_bank.py",
-            flow.architectures()[
-                flow.banks(config)[wildcards.bank]["architecture"]
-            ].module,
-        ),
+        unpack(bank_inputs),
     output:
         "<results>/banks/{bank}/{replica}.safetensors",
     log:

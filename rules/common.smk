@@ -32,12 +32,19 @@ wildcard_constraints:
     architecture=r"[\w-]+",
 
 
+def checksums(files):
+    """The checksum files beside large files. Snakemake compares small files by content but large ones by date, so a
+    rule takes a large file as `ancient` and notices by its checksum file whether it changed.
+    """
+    return [f"{file}.sha256" for file in files]
+
+
 def split_files(dataset):
-    """The two tensor files of a data set, as named inputs."""
-    return {
-        split: f"<results>/data/{dataset}/{split}.safetensors"
-        for split in ("train", "test")
-    }
+    """The two tensor files of a data set, and their checksums, as named inputs."""
+    train, test = files = [
+        f"<results>/data/{dataset}/{split}.safetensors" for split in ("train", "test")
+    ]
+    return {"train": ancient(train), "test": ancient(test), "data": checksums(files)}
 
 
 def curve_files(cells):
@@ -50,11 +57,15 @@ def curve_files(cells):
 
 
 def source_files(architecture):
-    """The files of all trained sources of an architecture."""
-    return [
+    """The files of all trained sources of an architecture, and their checksums, as named inputs."""
+    files = [
         f"<results>/sources/{architecture}/{block}.safetensors"
         for block in flow.source_blocks(config)
     ]
+    return {
+        "sources": [ancient(file) for file in files],
+        "source_checksums": checksums(files),
+    }
 
 
 def figure_files(figure=None):
@@ -95,11 +106,17 @@ def arm_inputs(wildcards):
             for replica in replicas
         ]
     if flow.needs_source(config, wildcards.arm):
-        files["sources"] = source_files(
-            flow.arm_setting(config, wildcards.arm, "architecture")
-        )
+        files |= source_files(flow.arm_setting(config, wildcards.arm, "architecture"))
     files["code"] = code("train_arm.py", *flow.plugin_modules(config, wildcards.arm))
     return files
+
+
+def bank_inputs(wildcards):
+    """What a bank is built from: all sources of its architecture, or none where it starts from untrained ones."""
+    spec = flow.banks(config)[wildcards.bank]
+    files = source_files(spec["architecture"]) if spec["trained"] else {}
+    network = flow.architectures()[spec["architecture"]].module
+    return files | {"code": code("build_bank.py", network)}
 
 
 def figure_inputs(wildcards):

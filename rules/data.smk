@@ -47,7 +47,8 @@ rule read_split:
         raw_marker,
         code=code("read_split.py"),
     output:
-        "<results>/data/{dataset}/{split}.safetensors",
+        images="<results>/data/{dataset}/{split}.safetensors",
+        checksum="<results>/data/{dataset}/{split}.safetensors.sha256",
     log:
         "<results>/logs/read_split/{dataset}-{split}.log",
     conda:

@@ -1,7 +1,7 @@
 # Drawings of networks rather than curves: Figures 1 and 10 of the paper, live taps, how far training moves weights.
 rule draw_alignment:
     input:
-        sources=source_files("resnet18-custom"),
+        **source_files("resnet18-custom"),
         code=code("draw_alignment.py", flow.architectures()["resnet18-custom"].module),
     output:
         png=report(
@@ -102,7 +102,7 @@ rule draw_live_taps:
 
 rule draw_cosine:
     input:
-        sources=source_files(config["architecture"]),
+        **source_files(config["architecture"]),
         code=code("draw_cosine.py", flow.architectures()[config["architecture"]].module),
     output:
         png=report(

@@ -7,6 +7,7 @@ rule train_sources:
         ),
     output:
         networks="<results>/sources/{architecture}/{block}.safetensors",
+        checksum="<results>/sources/{architecture}/{block}.safetensors.sha256",
         curves="<results>/sources/{architecture}/{block}.csv",
     log:
         "<results>/logs/train_sources/{architecture}-{block}.log",

@@ -102,7 +102,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images(side: int, n: int = 12, channels: int = 3) -> torch.Tensor:
+def images(side: int, n: int = 8, channels: int = 3) -> torch.Tensor:
     return torch.randn(n, channels, side, side, generator=seeded(7))
 
 
@@ -119,7 +119,7 @@ def descend(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, steps: int,
                 parameter -= rate * v.mul_(0.9).add_(gradient)
 
 
-def trained(model: nn.Module, x: torch.Tensor, steps: int = 8) -> nn.Module:
+def trained(model: nn.Module, x: torch.Tensor, steps: int = 6) -> nn.Module:
     """``model`` after a few steps from batch norms with scales, shifts and statistics of their own."""
     generator = seeded(1)
     for module in model.modules():
@@ -147,7 +147,7 @@ def assert_same_function(teacher, student, x, modes=("eval", "train")):
         assert result[mode] < 1e-5 * max(1.0, result[f"{mode}_scale"]), (mode, result)
 
 
-def assert_widens_exactly(teacher, x, factor=1.5):
+def assert_widens_exactly(teacher, x, factor=1.25):
     student = net2wider(teacher, factor=factor, example_input=x[:2], generator=seeded())
     before, after = coupling_groups(teacher, x[:2]), coupling_groups(student, x[:2])
     for old, new in zip(before, after, strict=True):
@@ -170,7 +170,7 @@ def torchvision_model(name: str) -> nn.Module:
 MODELS = {
     "lenet": lambda: (LeNet(4, in_channels=3), 32),
     "lenet-bn": lambda: (LeNet(4, batch_norm=True, in_channels=3), 32),
-    "inception": lambda: (Inception(4, factor=NARROW), 33),
+    "inception": lambda: (Inception(10, factor=NARROW), 33),
     "residual": lambda: (Residual(), 8),
     "resnet18": lambda: (resnet18(4), 32),
 }
@@ -196,7 +196,7 @@ def test_widening_every_group_preserves_the_function(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BIG)
 def test_widening_every_group_of_torchvision_models_preserves_the_function(name):
-    assert_widens_exactly(*model(name), factor=1.25)
+    assert_widens_exactly(*model(name))
 
 
 @pytest.mark.parametrize("make", [lambda: (Residual(), 8), lambda: (Mixed(), 8), lambda: (Auxiliary(), 6)])
@@ -217,7 +217,7 @@ def test_widening_each_group_alone_preserves_the_function(make):
     assert widened >= {Residual: 6, Mixed: 6, Auxiliary: 1}[type(network)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.tuples(*[st.integers(0, 9)] * 4), st.integers(0, 2**31))
 def test_any_widths_and_any_draw_preserve_the_function(more, seed):
     torch.manual_seed(seed)
@@ -239,13 +239,12 @@ def test_residual_streams_are_one_group():
 
 def test_growth_to_the_full_inception_fills_exactly_its_shapes():
     teacher, x = model("inception")
-    target = Inception(4)
+    target = Inception(10)
     student = grow(teacher, target, example_input=x, generator=seeded())
     shapes = {key: tensor.shape for key, tensor in student.state_dict().items()}
     assert shapes == {key: tensor.shape for key, tensor in target.state_dict().items()}
     assert_same_function(teacher, student, x)
-    ten = grow(Inception(10, NARROW), Inception(10), example_input=x, generator=seeded())
-    assert count(ten) == 5_998_362
+    assert count(student) == 5_998_362
 
 
 def test_settings_of_widened_layers_survive():
@@ -379,7 +378,7 @@ def test_wider_and_deeper_in_either_order():
 
 def largest_difference_between_replicas(noise: str) -> tuple[float, float]:
     """After 200 steps: (between channels of layer1.0 and their copies, between them and their start)."""
-    x = images(32, 8, 1)
+    x = images(32, 4, 1)
     teacher = trained(LeNet(4, batch_norm=True), x, 2)
     options = {"example_input": x, "generator": seeded(), "noise": noise, "sigma": 0.05}
     student = net2wider(teacher, {"layer1.0": 12}, **options).train()

@@ -49,7 +49,7 @@ def assert_trains_alike(model, images, labels, size, tolerance=1e-12):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "size", "n"), [("resnet18", 32, 16), ("resnet18-custom", 32, 16), ("resnet18", 64, 4)]
+    ("architecture", "size", "n"), [("resnet18", 32, 16), ("resnet18-custom", 32, 16), ("resnet18", 64, 2)]
 )
 def test_live_training_is_training_in_float64(architecture, size, n):
     model = architectures.build(architecture, 10, seed=1).double()

@@ -11,4 +11,4 @@ if __name__ == "__main__":
         classes = settings["classes"] if dataset == "procedural64" else None  # the 32x32 set has CIFAR-100's 100 classes
         counts = settings["train_per_class"], settings["test_per_class"]
         write(job.params.data_root, dataset, settings["seed"], *counts, classes=classes)
-        write_text(job.output[0], f"{dataset} written with seed {settings['seed']}\n")
+        write_text(job.output[0], f"{dataset}: {settings}\n")

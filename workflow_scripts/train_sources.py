@@ -3,6 +3,7 @@
 import pandas as pd
 from informed_init import sources
 from informed_init.curves import write_csv
+from informed_init.files import write_checksum
 from informed_init.jobs import logged, say
 from informed_init.training import runner
 
@@ -14,4 +15,5 @@ if __name__ == "__main__":
         networks, rows = runner.train_sources(spec, runner.Data.load(job.input.train, job.input.test), partial, say)
         write_csv(pd.DataFrame(rows), job.output.curves)
         sources.save(job.output.networks, networks, {"architecture": spec["architecture"]})
+        write_checksum(job.output.networks)
         partial.remove()

@@ -77,7 +77,7 @@ def check_config(config: Mapping) -> None:
         _known(figure.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"figures.{name}.recipe", "recipe")
         for arm in figure["arms"]:
             _known(arm, config["arms"], f"figures.{name}.arms", "arm")
-        if "baseline" in figure:
+        if figure.get("baseline") is not None:
             _known(
                 figure["baseline"], workflow.figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure"
             )

@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the old file or the whole new one, never a part."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,13 @@ def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` (UTF-8, newlines as given) to ``path`` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode())
+
+
+def write_checksum(path: str | Path) -> None:
+    """Write ``<path>.sha256`` for a large file: rules compare that small file by content, the large one only exists."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    write_text(f"{path}.sha256", f"{digest}  {Path(path).name}\n")
 
 
 def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str] | None = None) -> None:
