@@ -35,6 +35,7 @@ rule all:
         [f"<results>/figures/{name}.png" for name in flow.drawn(config)],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
+        "<results>/tables/alignment.csv" if "cosine" in flow.drawn(config) else [],
         "<results>/tables/table1.csv"
         if flow.family_cells(config, flow.TINY_FAMILY)
         else [],

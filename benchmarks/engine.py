@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 from informed_init import architectures
 from informed_init.seeds import generator
 from informed_init.tasks import procedural, readers, subsets
-from informed_init.training import augmentation, loop, plain, runner
+from informed_init.training import augmentation, devices, loop, plain, runner
 from informed_init.training.recipe import Recipe
 
 
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--output", help="CSV to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    device = loop.resolve_device(options.device)
+    device = devices.resolve_device(options.device)
     data = problem(options.data_root, device)
     table = rows(measure(trainings(data, options.epochs), options.rounds, device), lambda name: "plain loop, float32")
     table += rows(measure(pipelines(data), options.rounds, device), lambda name: name.replace("engine", "plain"))

@@ -3,7 +3,7 @@ rule build_bank:
     input:
         unpack(bank_inputs),
     output:
-        "<results>/banks/{bank}/{replica}.safetensors",
+        r"<results>/banks/{bank,(?!.*-aligned-)[\w-]+}/{replica}.safetensors",
     log:
         "<results>/logs/build_bank/{bank}-{replica}.log",
     benchmark:
@@ -24,3 +24,65 @@ rule build_bank:
         "Building bank {wildcards.bank}, replica {wildcards.replica}"
     script:
         "../workflow_scripts/build_bank.py"
+
+
+rule align_sources:
+    input:
+        unpack(bank_inputs),
+    output:
+        r"<results>/banks/{bank,[\w-]+-aligned-[\w-]+}/{replica}.safetensors",
+    log:
+        "<results>/logs/align_sources/{bank}-{replica}.log",
+    benchmark:
+        "<results>/benchmarks/align_sources/{bank}-{replica}.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        spec=lambda wildcards: flow.banks(config)[wildcards.bank],
+        replica=lambda wildcards: int(wildcards.replica),
+        source_tasks=flow.source_tasks(config),
+        num_classes=10,
+        input_size=[3, 32, 32],
+    message:
+        "Aligning sources {wildcards.bank}, replica {wildcards.replica}"
+    script:
+        "../workflow_scripts/align_sources.py"
+
+
+rule compare_alignment:
+    input:
+        **source_files(flow.alignment_architecture(config)),
+        code=code(
+            "compare_alignment.py",
+            flow.architectures()[flow.alignment_architecture(config)].module,
+        ),
+    output:
+        csv="<results>/tables/alignment.csv",
+        markdown="<results>/tables/alignment.md",
+    log:
+        "<results>/logs/compare_alignment.log",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        architecture=flow.alignment_architecture(config),
+        source_tasks=flow.source_tasks(config),
+        models=6,
+        layers=5,
+        num_classes=10,
+        input_size=[3, 32, 32],
+    message:
+        "Comparing greedy and optimal matching of sources"
+    script:
+        "../workflow_scripts/compare_alignment.py"
+
+
+rule alignment:
+    input:
+        "<results>/tables/alignment.csv",

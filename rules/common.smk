@@ -115,8 +115,9 @@ def bank_inputs(wildcards):
     """What a bank is built from: all sources of its architecture, or none where it starts from untrained ones."""
     spec = flow.banks(config)[wildcards.bank]
     files = source_files(spec["architecture"]) if spec["trained"] else {}
+    script = "align_sources.py" if spec["layers"] else "build_bank.py"
     network = flow.architectures()[spec["architecture"]].module
-    return files | {"code": code("build_bank.py", network)}
+    return files | {"code": code(script, network)}
 
 
 def figure_inputs(wildcards):

@@ -1,6 +1,9 @@
 """The engine computes what the plain loop computes, and its draws belong to task and replica alone."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,10 +12,11 @@ import torchvision.transforms.v2.functional as v2
 from informed_init import architectures
 from informed_init.errors import InputError
 from informed_init.seeds import generator
-from informed_init.training import augmentation, loop
+from informed_init.training import augmentation, devices, loop
 from informed_init.training.plain import train_plain
 from informed_init.training.recipe import Recipe
 from problems import small_problem
+from repository import ROOT
 
 QUICK = {"epochs": 2, "learning_rate": [[1, 0.01], [2, 0.002]], "batch_size": 32}
 
@@ -132,7 +136,7 @@ def test_bad_input_is_one_clear_line():
         Recipe.from_config({"epocs": 1})
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="device: cuda was asked for"):
-            loop.resolve_device("cuda")
+            devices.resolve_device("cuda")
 
 
 def test_learning_rate_steps():
@@ -145,3 +149,16 @@ def test_on_cuda_the_engine_is_the_plain_loop():
     recipe = Recipe(**QUICK, precision="float64", augmentation="flip-rotation")
     problem = small_problem(n=72, device="cuda")
     assert_same(trained(problem, recipe, loop.train), trained(problem, recipe, train_plain), 1e-9)
+
+
+def test_jobs_share_one_gpu_and_spread_over_two(tmp_path):
+    assert [devices.take_gpu(1, tmp_path / "one") for _ in range(3)] == [0, 0, 0]
+    assert [devices.take_gpu(2, tmp_path / "two") for _ in range(4)] == [0, 1, 0, 1]
+
+
+def test_a_gpu_is_free_again_when_its_job_ends_however_it_ends(tmp_path):
+    code = "import sys, os; from informed_init.training.devices import take_gpu; take_gpu(2, sys.argv[1]); os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")}
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment)
+    assert killed.returncode == -9
+    assert devices.take_gpu(2, tmp_path) == 0

@@ -124,6 +124,10 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
             raise InputError(f"{where}.bank: method {bank['method']!r} {verb} number of layers")
         if aligned != (section["initializer"] == "aligned"):
             raise InputError(f"{where}: initializer 'aligned' and bank methods aligned-* belong together")
+        if aligned and section.get("layers", 1) > bank["layers"]:
+            raise InputError(f"{where}.layers: {section['layers']} layers, but the bank aligns {bank['layers']}")
+        if aligned and bank.get("taps") == "live":
+            raise InputError(f"{where}.bank.taps: an aligned bank holds whole filters; leave out taps: live")
         if bank["method"] == "gaussian" and bank.get("taps") == "live":
             raise InputError(f"{where}.bank.taps: a gaussian bank speaks about whole filters; leave out taps: live")
 

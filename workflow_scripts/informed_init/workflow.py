@@ -13,7 +13,11 @@ from .seeds import derive_seed
 from .tasks import catalog
 
 DEFAULT_RECIPE = "stepwise"
-RATE_FAMILY, TINY_FAMILY, ALIGNED_FAMILY = "rates", "tiny", "custom"  # families that tables and drawings of their own read
+RATE_FAMILY, TINY_FAMILY, ALIGNED_FAMILY = (
+    "rates",
+    "tiny",
+    "custom",
+)  # families that tables and drawings of their own read
 HEADLINE_ARMS = ["random", "gabor-1", "euclid-k2", "fourier-k2", "clustered-untrained-k2"]
 # every other key of an arm is one of its initializer's settings
 ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks")
@@ -72,7 +76,9 @@ def chance(config: Mapping) -> dict[str, float]:
     for arm in config["arms"]:
         dataset = arm_setting(config, arm, "dataset")
         for task in tasks(config, arm):
-            classes = 10 if task["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
+            classes = (
+                10 if task["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
+            )
             levels[task["name"]] = 100.0 / classes
     return ordered(levels)
 
@@ -157,6 +163,12 @@ def cells(config: Mapping) -> list[tuple[str, str, str]]:
 def family_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
     """The (protocol, recipe, arm) of one family; none if the run leaves the family out."""
     return cells({**config, "families": {family: config["families"].get(family, {"arms": []})}})
+
+
+def alignment_architecture(config: Mapping) -> str:
+    """The network whose sources' matchings are compared: the aligned arms', or the run's own if it has none."""
+    aligned = [arm for _, _, arm in cells(config) if (bank_spec(config, arm) or {}).get("layers")]
+    return arm_setting(config, aligned[0], "architecture") if aligned else config["architecture"]
 
 
 def rate_recipes(config: Mapping) -> list[str]:

@@ -58,17 +58,6 @@ class Problem:
     std: tuple[float, ...]
 
 
-def resolve_device(name: str) -> torch.device:
-    """``auto`` takes CUDA, then MPS, then the CPU; a device that is not there is an error, not a fallback."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("device: cuda was asked for, but torch sees no CUDA device; use device: cpu or auto")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise InputError("device: mps was asked for, but torch sees no MPS device; use device: cpu or auto")
-    return torch.device(name)
-
-
 class Images:
     """Normalized batches from a split, in channels-last memory format."""
 

@@ -17,15 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from .. import architectures
-from ..banks import Bank
+from ..banks import Bank, choose_sources
 from ..errors import InputError
 from ..files import load_tensors, save_tensors, write_text
 from ..initializers import initialize_
 from ..seeds import derive_seed, generator
 from ..sources import Source
+from ..sources import load as load_sources
 from ..tasks import subsets
 from ..tasks.readers import Images, load_split
-from .loop import Problem, Split, head_, resolve_device, train
+from .devices import resolve_device
+from .loop import Problem, Split, head_, train
 from .recipe import Recipe
 
 PROTOCOLS = ("published", "controlled")
@@ -264,3 +266,16 @@ def untrained_sources(architecture: str, tasks: Iterable[Mapping], num_classes: 
         ).state_dict()
         for task in tasks
     }
+
+
+def replica_sources(
+    spec: Mapping, replica: int, tasks: list[Mapping], num_classes: int, files: Iterable[str | Path]
+) -> dict[str, Source | dict[str, Tensor]]:
+    """The sources of a replica's bank, by name: from ``files``, or made anew where ``spec`` asks for untrained ones."""
+    names = choose_sources([task["name"] for task in tasks], spec["models"], replica, spec["disjoint"])
+    if spec["trained"]:
+        available = load_sources(files)
+    else:
+        needed = [task for task in tasks if task["name"] in names]
+        available = untrained_sources(spec["architecture"], needed, num_classes)
+    return {name: available[name] for name in names}
