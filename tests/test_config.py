@@ -179,3 +179,14 @@ def test_snakemake_shows_the_line_and_starts_nothing(tmp_path):
     assert "figures.figure2.arms: arm 'randm' does not exist; did you mean 'random'?" in output
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
+
+
+def test_arms_have_the_tasks_the_paper_gave_them():
+    def names(arm):
+        return [task["name"] for task in workflow.tasks(PAPER, arm)]
+
+    assert names("random")[0] == "cifar100-10-11" and len(names("random")) == 10
+    assert names("search") == ["cifar100-2-4", "cifar100-3-5", "cifar100-4-6", "cifar100-5-8"]
+    assert names("tiny-random") == ["tinyimagenet"]
+    levels = workflow.chance(PAPER)
+    assert (levels["cifar100-10-11"], levels["tinyimagenet"]) == (10.0, 0.5)

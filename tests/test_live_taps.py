@@ -11,7 +11,7 @@ from informed_init import architectures
 from informed_init.training.live_taps import LiveConv2d, LiveNetwork, live_taps, sgd_decay_factor
 from torch import nn
 
-RATES = [0.02, 0.02, 0.01, 0.01]
+RATES = [0.02, 0.02, 0.01]
 
 
 def train(model, images, labels, rates=RATES, momentum=0.9, weight_decay=1e-2):
@@ -49,7 +49,7 @@ def assert_trains_alike(model, images, labels, size, tolerance=1e-12):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "size", "n"), [("resnet18", 32, 16), ("resnet18-custom", 32, 16), ("resnet18", 64, 2)]
+    ("architecture", "size", "n"), [("resnet18", 32, 8), ("resnet18-custom", 32, 8), ("resnet18", 64, 2)]
 )
 def test_live_training_is_training_in_float64(architecture, size, n):
     model = architectures.build(architecture, 10, seed=1).double()

@@ -62,12 +62,13 @@ def arm_setting(config: Mapping, arm: str, key: str):
     return config["arms"][arm].get(key, config[key])
 
 
-def tasks(config: Mapping, dataset: str) -> list[dict]:
-    """The evaluation tasks on a data set: the config's pairs of superclasses on its main one, else all classes at
-    once."""
+def tasks(config: Mapping, arm: str) -> list[dict]:
+    """The tasks an arm is evaluated on: pairs of superclasses of the run's data set (its own pairs, if it names some),
+    or all classes of another data set at once."""
+    dataset = arm_setting(config, arm, "dataset")
     if dataset != config["dataset"]:
         return [{"name": dataset, "superclasses": None}]
-    return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in config["tasks"]]
+    return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in arm_setting(config, arm, "tasks")]
 
 
 def chance(config: Mapping) -> dict[str, float]:
