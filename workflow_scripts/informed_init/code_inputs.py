@@ -35,7 +35,8 @@ def _files(parts: list[str]) -> list[Path]:
     return [file for file in above + own if file.is_file()]
 
 
-def code(script: str, *plugins: str) -> list[str]:
+@cache
+def code(script: str, *plugins: str) -> tuple[str, ...]:
     """A script under ``workflow_scripts`` and every local module it imports, directly or not.
 
     ``plugins`` names modules that are imported by name at run time, e.g. ``initializers.gabor``.
@@ -49,4 +50,4 @@ def code(script: str, *plugins: str) -> list[str]:
         if path not in found:
             found.add(path)
             waiting += _imports(path)
-    return sorted(str(path) for path in found)
+    return tuple(sorted(str(path) for path in found))
