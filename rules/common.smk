@@ -129,3 +129,13 @@ def figure_inputs(wildcards):
             for arm in flow.figure_arms(config, wildcards.figure)
         ]
     )
+
+
+def drawn_bank(wildcards):
+    """The bank of Figure 10: k = 3 centers of six models, replica 0."""
+    if "tiny-clustered" not in config["arms"]:
+        raise WorkflowError(
+            "figure10 draws the bank of arm tiny-clustered; add that arm to the config"
+        )
+    bank = flow.bank_name(flow.bank_spec(config, "tiny-clustered"))
+    return f"<results>/banks/{bank}/0.safetensors"

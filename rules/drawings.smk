@@ -36,7 +36,7 @@ rule draw_alignment:
 
 rule draw_bank:
     input:
-        bank=f"<results>/banks/{flow.bank_name(flow.bank_spec(config, 'tiny-clustered'))}/0.safetensors",
+        bank=drawn_bank,
         code=code("draw_bank.py"),
     output:
         png=report(

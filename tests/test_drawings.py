@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from informed_init import architectures, sources
+from informed_init import sources
 from informed_init.banks import Bank, LayerBank
 from informed_init.cosine import cosine, cosines, summarize
 from informed_init.drawings import (
     draw_bank,
     draw_bars_by_layer,
     draw_best_rates,
-    draw_cosines,
     draw_differences,
     draw_filters,
     draw_live_taps,
@@ -212,7 +211,7 @@ def test_trained_sources_are_drawn_against_their_own_start(tmp_path, monkeypatch
 # ---------------------------------------------------------------- best learning rates
 
 
-def test_best_rates_are_drawn_with_the_rate_behind_the_arm_and_without_what_was_not_run(tmp_path, monkeypatch):
+def test_best_rates_are_drawn_with_the_rate_beside_the_arm_and_without_what_was_not_run(tmp_path, monkeypatch):
     rates = pd.DataFrame(
         {
             "arm": ["random", "euclid-k2", "gabor-1"],

@@ -48,7 +48,8 @@ def draw_differences(
     n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
     subtitle = f"dot: mean paired difference from {reference} in points; bar: its 95 % interval; {n} pairs"
     with style():
-        figure = blank_figure(width, 0.45 + 0.19 * len(table), title, subtitle)
+        lines = 1 + table["label"].str.count("\n").max()
+        figure = blank_figure(width, 0.45 + (0.06 + 0.13 * lines) * len(table), title, subtitle)
         axes = figure.add_subplot()
         axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
         for place, row in table.iterrows():
@@ -79,10 +80,10 @@ def draw_best_rates(
 ) -> None:
     """:func:`draw_differences` of a table of :func:`audit.best_rates`; arms that were not compared are left out.
 
-    ``labels`` is arm -> label; the recipe that the arm's best learning rate belongs to is put behind it.
+    ``labels`` is arm -> label; the recipe that the arm's best learning rate belongs to is put below it.
     """
     rows = rates[rates["difference"].notna() & (rates["arm"] != baseline)]
-    names = [f"{(labels or {}).get(row.arm, row.arm)}, {row.recipe}" for row in rows.itertuples()]
+    names = [f"{(labels or {}).get(row.arm, row.arm)},\n{row.recipe}" for row in rows.itertuples()]
     rows = rows.rename(columns={"difference": "mean"}).assign(label=names)
     reference = f"{(labels or {}).get(baseline, baseline)} at its best"
     draw_differences(rows, title, path_png, path_svg, path_csv, reference=reference, width=width)
@@ -150,7 +151,7 @@ def draw_cosines(
     """How far training moved each layer, over all taps and over live ones, from a table of :func:`cosine.summarize`."""
     sizes = sorted(set(summary["n"]))
     subtitle = f"bar: mean over {sizes[0]} source model{'' if sizes == [1] else 's'}; line: smallest to largest; "
-    subtitle += "1: training changed the length of the weights at most"
+    subtitle += "1: only the length of the weights changed"
     colors = {"all": "#9ecae1", "live": "#00664b"}
     look = {"xlabel": "cosine of initial and trained weights", "start": 1.0, "subtitle": subtitle, "colors": colors}
     draw_bars_by_layer(summary, title, path_png, path_svg, path_csv, **look, width=width)
@@ -235,7 +236,7 @@ def draw_live_taps(
     path_csv: Path,
     *,
     weights: Mapping[str, int] | None = None,
-    width: float = WIDTH,
+    width: float = 2 * WIDTH,
 ) -> None:
     """One small kernel per layer, its taps shaded by their live share.
 
