@@ -13,8 +13,7 @@ import json, sys
 sys.path.insert(0, {package!r})
 import torch
 torch.set_num_threads(1)
-import pandas
-from informed_init import curves
+from informed_init.columns import write_rows
 from informed_init.training import runner
 
 folder, output = sys.argv[1:]
@@ -28,7 +27,7 @@ data = runner.Data.load(f"{{folder}}/train", f"{{folder}}/test")
 partial = runner.Partial(output + ".partial", runner.digest_of(spec, [f"{{folder}}/train"]))
 print("ready", flush=True)
 rows, seconds = runner.train_arm(spec, data, {{r: {{}} for r in spec["replicas"]}}, partial, lambda line: print(line, flush=True))
-curves.write_csv(pandas.DataFrame(rows).reindex(columns=list(curves.COLUMNS)), output)
+write_rows(rows, output)
 partial.remove()
 """
 KILLS = 10

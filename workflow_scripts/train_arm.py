@@ -1,8 +1,7 @@
 """Rule train_arm: one arm on its tasks x a block of replicas -> curves and a record of what made them."""
 
-import pandas as pd
-from informed_init import curves
 from informed_init.banks import Bank
+from informed_init.columns import write_rows
 from informed_init.jobs import logged, made_by, say, write_record
 from informed_init.sources import choose_source, load
 from informed_init.training import runner
@@ -22,7 +21,7 @@ if __name__ == "__main__":
         rows, seconds = runner.train_arm(
             spec, runner.Data.load(job.input.train, job.input.test), resources, partial, say
         )
-        curves.write_csv(pd.DataFrame(rows).reindex(columns=list(curves.COLUMNS)), job.output.curves)
+        write_rows(rows, job.output.curves)
         facts = {"spec": spec, "digest": digest, "trainings": seconds}
         facts["sources"] = {r: source["source"].name for r, source in resources.items() if "source" in source}
         write_record(job.output.record, made_by(**facts))

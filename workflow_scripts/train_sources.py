@@ -1,8 +1,7 @@
 """Rule train_sources: a block of source networks, one a pair of clustering superclasses."""
 
-import pandas as pd
 from informed_init import sources
-from informed_init.curves import write_csv
+from informed_init.columns import METRICS, write_rows
 from informed_init.files import write_checksum
 from informed_init.jobs import logged, say
 from informed_init.training import runner
@@ -13,7 +12,7 @@ if __name__ == "__main__":
         spec = job.params.spec
         partial = runner.Partial(job.params.partial, runner.digest_of(spec, job.input))
         networks, rows = runner.train_sources(spec, runner.Data.load(job.input.train, job.input.test), partial, say)
-        write_csv(pd.DataFrame(rows), job.output.curves)
+        write_rows(rows, job.output.curves, ["task", "epoch", "lr", *METRICS[:6], "diverged"])
         sources.save(job.output.networks, networks, {"architecture": spec["architecture"]})
         write_checksum(job.output.networks)
         partial.remove()

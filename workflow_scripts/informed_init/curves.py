@@ -14,17 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .columns import COLUMNS, COUNTS, FLOAT_FORMAT, METRICS, NAMES
 from .errors import InputError
 from .files import write_text
 
-NAMES = ("run", "protocol", "recipe", "task", "arm")
-COUNTS = ("replica", "seed", "epoch", "diverged")
-PARTS, MEASURES = ("train", "val", "test"), ("loss", "accuracy", "accuracy_top5")
-METRICS = tuple(f"{part}_{measure}" for part in PARTS for measure in MEASURES)
-COLUMNS = ("run", "protocol", "recipe", "task", "arm", "replica", "seed", "epoch", "lr", *METRICS, "diverged")
 TRAINING = ("run", "protocol", "recipe", "task", "arm", "replica")  # the key of one training
-
-FLOAT_FORMAT = "%.8g"
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
