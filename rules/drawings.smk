@@ -1,8 +1,11 @@
 # Drawings of networks rather than curves: Figures 1 and 10 of the paper, live taps, how far training moves weights.
 rule draw_alignment:
     input:
-        **source_files("resnet18-custom"),
-        code=code("draw_alignment.py", flow.architectures()["resnet18-custom"].module),
+        **source_files(flow.alignment_architecture(config)),
+        code=code(
+            "draw_alignment.py",
+            flow.architectures()[flow.alignment_architecture(config)].module,
+        ),
     output:
         png=report(
             "<results>/figures/figure1.png",
@@ -23,7 +26,7 @@ rule draw_alignment:
         title="First-layer filters of two sources, before and after alignment",
         caption="The first-layer filters (red channel) of two sources: the first as trained, the second as trained, "
         "and the second with its filters matched one to one to the first's (Hungarian assignment).",
-        architecture="resnet18-custom",
+        architecture=flow.alignment_architecture(config),
         matching="hungarian",
         filters=16,
         num_classes=10,

@@ -17,6 +17,7 @@ PARTS = ("Snakefile", "rules", "workflow_scripts", "config.yaml", "config", "sch
 MINIATURE = {
     "run": "mini",
     "device": "cpu",
+    "architecture": "resnet18-small",
     "dataset": "procedural",
     "procedural": {"seed": 1, "train_per_class": 8, "test_per_class": 4},
     "protocols": ["controlled"],

@@ -65,7 +65,7 @@ def test_differences_bars_filters_and_maps_write_their_data(tmp_path, monkeypatc
     words = texts(monkeypatch, everything)
     for expected in ("+2.0 [+1.0, +3.0]", f"{MINUS}4.0 no interval", "n = 1 to 50", "0.980", "75 %", "33 %"):
         assert expected in words
-    assert "300 of 900 weights are live" in words
+    assert "live: 300 of 900 weights" in words
     tables = {name: check(those) for name, those in files.items()}
     assert tables["differences"]["low"].tolist()[0] == 1.0
     assert tables["bank"]["value"].tolist() == bank.ravel().tolist() and tables["bank"]["share"].iloc[-1] == 0.25
@@ -130,7 +130,7 @@ def test_the_live_tap_map_counts_the_weights_that_a_small_image_can_train(tmp_pa
     assert layers["live"].sum()["layer4.1.conv2"] == 1 and layers["live"].sum()["layer4.0.conv1"] == 4
     assert layers["weights"].sum()["layer4.1.conv2"] == 512 * 512 * 9
     # 4,234,826 of 11,181,642 parameters train, of them 14,730 in batch norms and in a head of ten classes
-    assert "4,220,096 of 11,166,912 weights are live" in words
+    assert "live: 4,220,096 of 11,166,912 weights" in words
 
 
 # ---------------------------------------------------------------- cosine of initial and trained weights

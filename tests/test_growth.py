@@ -90,7 +90,7 @@ class Auxiliary(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Conv2d(3, 5, 3)
-        self.aux = nn.Linear(5, 4)
+        self.aux = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4))
         self.head = nn.Linear(5, 4)
 
     def forward(self, x):
@@ -291,6 +291,18 @@ def test_deepening_at_every_convolution_preserves_evaluation(name):
     for inserted in identities:
         dirac = nn.init.dirac_(torch.empty_like(inserted.weight))
         assert torch.equal(inserted.weight, dirac) and inserted.stride == (1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "insert"),
+    [("vgg11_bn", ["*"]), ("squeezenet1_0", ["*"]), ("googlenet", ["conv*", "inception*"])],
+)
+def test_deepening_torchvision_models_preserves_evaluation(name, insert):
+    teacher, x = model(name)
+    student = net2deeper(teacher, insert, example_input=x[:2], data=x, generator=seeded())
+    assert count(student) > count(teacher)
+    assert_same_function(teacher, student, x, modes=["eval"])
 
 
 def test_deepening_single_convolutions_of_a_residual_network():
@@ -558,6 +570,7 @@ REFUSED = {  # what: (teacher, what to grow, the layer and the reason that the m
         "at 'stage2.0': it is not .* unchanged input",
     ),
     "no images": (lambda: chain(nn.BatchNorm2d(8)), {"insert": ["0"]}, "at '0' adds batch norm.*data="),
+    "training only": (lambda: Auxiliary(), {"insert": ["aux.0"]}, "at 'aux.0': only training runs it"),
     "called twice": (
         lambda: (lambda conv: chain(conv, conv))(nn.Conv2d(8, 8, 1)),
         {"insert": ["1"]},

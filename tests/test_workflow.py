@@ -17,7 +17,7 @@ def training(arm, block="000-001"):
     return f"Training {arm}, replicas {block} (controlled, stepwise)"
 
 
-BANKS = [f"Building bank resnet18-euclid-k2-m2, replica {r}" for r in (0, 1)]
+BANKS = [f"Building bank resnet18-small-euclid-k2-m2, replica {r}" for r in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_more_replicas_train_only_the_new_ones(changed):
     changed.config = {**changed.config, "replicas": {"count": 4, "per_job": 2}}
     changed.write_config()
     new = [training(arm, "002-003") for arm in ("random", "gabor-1", "euclid-k2")]
-    banks = [f"Building bank resnet18-euclid-k2-m2, replica {r}" for r in (2, 3)]
+    banks = [f"Building bank resnet18-small-euclid-k2-m2, replica {r}" for r in (2, 3)]
     assert changed.would_do() == sorted([*new, *banks, FIGURE2, FIGURE8, *TABLES])
 
 
@@ -97,7 +97,7 @@ def test_another_k_builds_that_bank_only(changed):
     arm = {"initializer": "clustered", "bank": {"method": "euclid", "k": 3, "models": 2}}
     changed.config = {**changed.config, "arms": {**changed.config["arms"], "euclid-k2": arm}}
     changed.write_config()
-    banks = [f"Building bank resnet18-euclid-k3-m2, replica {r}" for r in (0, 1)]
+    banks = [f"Building bank resnet18-small-euclid-k3-m2, replica {r}" for r in (0, 1)]
     assert changed.would_do() == sorted([*banks, training("euclid-k2"), FIGURE2, *TABLES])
 
 

@@ -247,7 +247,7 @@ def draw_live_taps(
     subtitle = "dark: gets a gradient; white: only ever meets padding; numbers: live share"
     if weights is not None:
         live = sum(round(weights[name] * float(np.mean(taps))) for name, taps in maps.items())
-        subtitle += f"; {live:,} of {sum(weights[name] for name in maps):,} weights are live"
+        subtitle += f"; live: {live:,} of {sum(weights[name] for name in maps):,} weights"
     blocks, rows = [], []
     for name, live in maps.items():
         live = np.asarray(live, float)

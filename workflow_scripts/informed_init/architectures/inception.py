@@ -60,9 +60,7 @@ class Inception(nn.Module):
     Parameter counts at ten classes: 5,998,362 (``factor`` 1), 1,886,577 (``factor`` sqrt(0.3)).
     """
 
-    def __init__(
-        self, num_classes: int = 10, factor: float = 1.0, in_channels: int = 3, dropout: float = 0.0
-    ):
+    def __init__(self, num_classes: int = 10, factor: float = 1.0, in_channels: int = 3, dropout: float = 0.0):
         super().__init__()
         narrowest = min(min(widths) for stage in WIDTHS.values() for widths in stage)
         if int(factor * narrowest) < 1:

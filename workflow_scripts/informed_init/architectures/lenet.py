@@ -27,9 +27,7 @@ class LeNet(nn.Module):
         super().__init__()
         side = ((input_size - 4) // 2 - 4) // 2  # two times: 5x5 without padding, then halved
         if side < 1:
-            raise InputError(
-                f"lenet: images of {input_size}x{input_size} are too small; the least size is 16"
-            )
+            raise InputError(f"lenet: images of {input_size}x{input_size} are too small; the least size is 16")
         self.layer1 = self._stage(in_channels, widths[0], batch_norm)
         self.layer2 = self._stage(widths[0], widths[1], batch_norm)
         self.fc1 = nn.Linear(widths[1] * side * side, 120)

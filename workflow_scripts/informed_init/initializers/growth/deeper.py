@@ -57,9 +57,7 @@ def deepen_(
     plans = {name: _site(model, traced, name) for name in layers}  # all refusals come before the first change
     if any(norm is not None for _, norm, _ in plans.values()):
         check_data(data, next(name for name, (_, norm, _) in plans.items() if norm is not None))
-    new_blocks = {
-        name: [_empty_block(model, name, generator) for _ in range(blocks[name])] for name in blocks
-    }
+    new_blocks = {name: [_empty_block(model, name, generator) for _ in range(blocks[name])] for name in blocks}
     new_norms = []
     for name, (last, norm, activation) in plans.items():
         parts: list[tuple[str, nn.Module]] = []
@@ -139,7 +137,11 @@ def _site(
         raise InputError(f"cannot deepen at {name!r}: what follows it differs in training and evaluation")
     last, activation = found[0]
     norm = model.get_submodule(last)
-    return last, norm if isinstance(norm, BATCH_NORMS) else None, activation
+    norm = norm if isinstance(norm, BATCH_NORMS) else None
+    evaluation = traced[0].graph.nodes
+    if norm is not None and not any(n.op == "call_module" and n.target == name for n in evaluation):
+        raise InputError(f"cannot deepen at {name!r}: only training runs it, so batch norm cannot be measured")
+    return last, norm, activation
 
 
 def _tail(model: nn.Module, graph: fx.GraphModule, node: fx.Node) -> tuple[str, nn.Module | None]:

@@ -88,9 +88,7 @@ def grow(
     if not sigma >= 0:
         raise InputError(f"sigma is {sigma!r}; the noise needs a standard deviation of 0 or more")
     if random_pad is not None and random_pad not in PADS:
-        raise InputError(
-            f"random_pad is {random_pad!r}; choose one of {', '.join(PADS)}, or None for Net2Net"
-        )
+        raise InputError(f"random_pad is {random_pad!r}; choose one of {', '.join(PADS)}, or None for Net2Net")
     if random_pad is not None and noise != "none":
         raise InputError(f"random_pad draws all new channels; noise is {noise!r} but must be 'none' with it")
     coupling = couple(teacher, example_input)
@@ -100,9 +98,7 @@ def grow(
     tensors = {layer.name: widened(layer, mappings, random_pad, generator) for layer in layers}
     if isinstance(target, nn.Module):
         _check_shapes(teacher, student, tensors)
-    grown = {
-        name: student.get_submodule(name) for name in coupling.layers
-    }  # insertion may change their names
+    grown = {name: student.get_submodule(name) for name in coupling.layers}  # insertion may change their names
     for layer in layers:
         write_(grown[layer.name], tensors[layer.name], layer.depthwise)
     if insert:

@@ -36,17 +36,13 @@ def draw(axis: Axis, width: int, generator: torch.Generator) -> Mapping:
     name, old = axis.layers[0] if axis.layers else "input", axis.size
     change = f"cannot widen layer {name!r} from {old} to {width} channels"
     if width < old:
-        raise InputError(
-            f"cannot narrow layer {name!r} from {old} to {width} channels; a student is at least as wide"
-        )
+        raise InputError(f"cannot narrow layer {name!r} from {old} to {width} channels; a student is at least as wide")
     if width > old and axis.pins:
         pin = axis.pins[0]
         where = "the layer" if pin.layer in (name, "input", "output") else repr(pin.layer)
         raise InputError(f"{change}: {where} {pin.reason}")
     if width % axis.blocks:
-        raise InputError(
-            f"{change}: {axis.blocked_by!r} splits them into groups; use a multiple of {axis.blocks}"
-        )
+        raise InputError(f"{change}: {axis.blocked_by!r} splits them into groups; use a multiple of {axis.blocks}")
     if axis.even and width % old:
         raise InputError(
             f"{change}: {axis.even_by!r} averages over the channels and would change; "
@@ -62,9 +58,7 @@ def draw(axis: Axis, width: int, generator: torch.Generator) -> Mapping:
             ]
             extra = torch.cat(rounds) if rounds else torch.empty(0, dtype=torch.long)
         else:
-            extra = torch.randint(
-                block_old, (block_new - block_old,), generator=generator, device=generator.device
-            )
+            extra = torch.randint(block_old, (block_new - block_old,), generator=generator, device=generator.device)
         indices.append(block * block_old + torch.cat([torch.arange(block_old), extra.cpu()]))
     copies = torch.arange(width) % block_new >= block_old
     return Mapping(torch.cat(indices), copies)
@@ -97,9 +91,7 @@ def entries(layout: Layout, mappings: MappingType[Axis, Mapping]) -> Entries:
     index, copies, counts, offset = [], [], [], 0
     for segment in layout.segments:
         axis, inner = segment.axis.root(), segment.inner
-        mapping = mappings.get(axis) or Mapping(
-            torch.arange(axis.size), torch.zeros(axis.size, dtype=torch.bool)
-        )
+        mapping = mappings.get(axis) or Mapping(torch.arange(axis.size), torch.zeros(axis.size, dtype=torch.bool))
         index.append((offset + mapping.index[:, None] * inner + torch.arange(inner)).flatten())
         copies.append(mapping.copies.repeat_interleave(inner))
         counts.append(mapping.counts.repeat_interleave(inner))

@@ -340,9 +340,7 @@ class _Walk:
             return known[0] if len(known) == len(parts) else self.unknown(node)
         segments: tuple[Segment, ...] = ()
         for n in parts:
-            layout = self.values[n] or self.fixed(
-                n.meta["shape"][dim], Pin(place(node), "has unknown channels")
-            )
+            layout = self.values[n] or self.fixed(n.meta["shape"][dim], Pin(place(node), "has unknown channels"))
             segments += layout.segments
         return Layout(dim, segments)
 

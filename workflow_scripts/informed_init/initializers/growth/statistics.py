@@ -33,9 +33,7 @@ def as_batches(data: Tensor | Iterable) -> Iterator[Tensor]:
 
 def check_data(data: Tensor | Iterable[Tensor] | None, layer: str) -> None:
     if data is None:
-        raise InputError(
-            f"deepening at {layer!r} adds batch norm, to be measured: pass training images as data="
-        )
+        raise InputError(f"deepening at {layer!r} adds batch norm, to be measured: pass training images as data=")
 
 
 def measure_identity_(model: nn.Module, norms: Sequence[nn.Module], batches: Iterable[Tensor]) -> None:

@@ -47,9 +47,7 @@ def widened(
     return tensors
 
 
-def _weight(
-    old: Tensor, rows: Entries, columns: Entries, random_pad: str | None, generator: torch.Generator
-) -> Tensor:
+def _weight(old: Tensor, rows: Entries, columns: Entries, random_pad: str | None, generator: torch.Generator) -> Tensor:
     """Rows and columns copied; the columns divided by their counts unless the new ones are random."""
     if rows.unchanged and columns.unchanged:
         return old.clone()

@@ -1,0 +1,441 @@
+"""Tables, the audit and the captions of the report say what was found, how sure it is, and what was not run."""
+
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from docutils.core import publish_parts
+from informed_init import workflow
+from informed_init.audit import (
+    attribution,
+    attribution_parts,
+    attributions,
+    audit,
+    best_rates,
+    display_attribution,
+    display_audit,
+    display_best_rates,
+)
+from informed_init.claims import CLAIMS, Claim, Contrast
+from informed_init.curves import cell_matrix, write_csv
+from informed_init.errors import InputError
+from informed_init.statistics import holm, mean_interval, paired_difference
+from informed_init.tables import (
+    display_final,
+    display_table1,
+    document,
+    final_table,
+    page,
+    table1,
+    to_latex,
+    to_markdown,
+)
+from jinja2 import Environment
+from repository import ROOT
+from snakemake.iocontainers import Namedlist
+from test_drawings import Job
+from test_figures import diverge, make_curves
+
+TASKS = ("a", "b", "c", "d", "e")
+
+
+def both_protocols(published, controlled):
+    """Curves of one run under both protocols, from arm -> accuracy each; 5 tasks x 3 replicas."""
+    tasks = ("a", "b", "c", "d", "e")
+    return pd.concat(
+        [
+            make_curves(published, tasks, epochs=1, protocol="published"),
+            make_curves(controlled, tasks, epochs=1, protocol="controlled"),
+        ]
+    )
+
+
+def claim_verdicts(table, protocol):
+    return table.drop_duplicates("claim").set_index("claim")[f"{protocol}_claim_verdict"].to_dict()
+
+
+def test_the_audit_finds_planted_effects_and_says_which_arms_are_missing():
+    planted = {"random": 60, "gabor-1": 61, "euclid-k2": 68, "fourier-k2": 68, "pretrained": 60}
+    table = audit(both_protocols(planted, planted | {"euclid-k2": 60.5, "pretrained": 66}))
+    published, controlled = (claim_verdicts(table, protocol) for protocol in ("published", "controlled"))
+    assert published["a"] == published["j"] == "supported"
+    assert controlled["a"] == controlled["j"] == "not supported"
+    assert published["b"] == "not run" and published["i"] == "undecided"
+    rows = table.set_index("contrast")
+    assert rows.loc["euclid-k2 - random > 4", "published_difference"] == pytest.approx(8, abs=1)
+    assert rows.loc["euclid-k2 - random > 4", "controlled_finding"] == "not as claimed"
+    assert rows.loc["gabor-2 - gabor-1 < 0", "published_rule"] == "not run (needs arms: gabor-2)"
+    first = table.iloc[0]
+    assert (first["published_n_tasks"], first["published_n_replicas"], first["published_n"]) == (5, 3, 15)
+
+    words = to_markdown(display_audit(table))
+    assert "**SUPPORTED** (4 of 4 contrasts run, all as claimed; Holm p = " in words
+    assert "**UNDECIDED** (1 of 2 contrasts run" in words and "+4.83" in words
+    latex = to_latex(display_audit(table))
+    assert "\\toprule" in latex and "**" not in latex and "{\\textasciigrave}" not in latex
+
+
+def test_a_claim_is_as_strong_as_its_weakest_contrast_and_corrected_over_claims():
+    levels = {"random": 60, "x": 63, "y": 61.6}
+    claims = [
+        Claim("1", "both", tuple(Contrast((arm,), ("random",), "greater", 0.0, 1.0) for arm in ("x", "y"))),
+        Claim("2", "one", (Contrast(("x",), ("random",), "greater", 0.0, 1.0),)),
+        Claim("3", "missing", (Contrast(("z",), ("random",), "greater", 0.0, 1.0),)),
+    ]
+    table = audit(both_protocols(levels, levels), claims=claims)
+    p = table["controlled_p"]
+    assert p[0] == p[2] < p[1]
+    assert table["controlled_claim_p"].tolist()[:3] == [p[1], p[1], p[2]]
+    # two claims were run: the smaller p-value counts twice, the larger once
+    assert table["controlled_claim_p_holm"].tolist()[:3] == pytest.approx([max(p[1], 2 * p[2])] * 2 + [2 * p[2]])
+    assert np.isnan(table["controlled_claim_p_holm"][3])
+
+
+def test_a_contrast_of_means_averages_its_arms_cell_by_cell():
+    levels = {"x": 70, "y": 60, "random": 62}
+    contrast = Contrast(("x", "y"), ("random",), "equivalent", 5.0, 0.0, "mean of x and y - random")
+    curves = both_protocols(levels, levels)
+    table = audit(curves, claims=[Claim("1", "mean", (contrast,))])
+    own = curves[curves.protocol == "controlled"]
+    x, y, random = (cell_matrix(own, arm, "test_accuracy") for arm in levels)
+    expected = paired_difference((x + y) / 2, random)
+    assert table["controlled_low"][0] == pytest.approx(expected.low)
+    assert table["contrast"][0] == "mean of x and y - random within ±5"
+
+
+def test_one_training_leaves_the_audit_open():
+    curves = make_curves({"random": 60, "pretrained": 60}, tasks=("a",), replicas=1)
+    table = audit(curves)
+    row = table[table.claim == "j"].iloc[0]
+    assert row["controlled_claim_verdict"] == "undecided" and np.isnan(row["controlled_low"])
+    assert "n = 1: no interval; open" in to_markdown(display_audit(table))
+
+
+def test_the_recipe_of_an_audit_is_chosen_and_a_diverged_training_is_counted():
+    levels = {"random": 60, "pretrained": 60}
+    good, bad = make_curves(levels), make_curves(levels | {"pretrained": 80}, recipe="augmented")
+    curves = pd.concat([diverge(good, "pretrained", "a", 0, epoch=2), bad])
+    with pytest.raises(InputError, match="several recipes"):
+        audit(curves)
+    row = audit(curves, recipe="stepwise").set_index("claim").loc["j"]
+    assert row["controlled_diverged"] == 1 and row["controlled_difference"] < -4  # 50 points lost in 1 cell of 9
+    assert audit(curves, recipe="augmented").set_index("claim").loc["j", "controlled_difference"] > 15
+
+
+def test_published_numbers_of_the_claims_are_those_of_the_published_curves():
+    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["published"]
+    for contrast in (contrast for claim in CLAIMS for contrast in claim.contrasts):
+        plus, minus = (np.mean([config[arm][-1] for arm in arms]) for arms in (contrast.plus, contrast.minus))
+        # the config quotes one of three published runs of the arms that families share
+        shared = len(contrast.plus) == 1 and contrast.plus[0].endswith("-k10") and contrast.minus[0][-2:] != "k2"
+        assert contrast.published == pytest.approx(plus - minus, abs=0.8 if shared else 0.011), contrast.text
+
+
+def test_the_final_table_counts_the_diverged_and_shows_test_images_once():
+    curves = diverge(make_curves({"random": 60, "euclid-k2": 65}), "random", "b", 1, epoch=2)
+    table = final_table(curves, published={"random": [50.0, 60.2]}, epochs=[1, 2])
+    assert table["epoch"].tolist() == [1, 2, 1, 2] and table["diverged"].tolist() == [0, 1, 0, 0]
+    assert table["test_mean"].isna().tolist() == [True, False, True, False]
+    assert table["published"].tolist()[:2] == [50.0, 60.2] and table["published"][2:].isna().all()
+    cells = cell_matrix(curves, "random", "test_accuracy").to_numpy()
+    assert table["test_mean"][1] == pytest.approx(cells.mean()) and cells.min() == 10.0
+    words = to_markdown(display_final(table))
+    assert "3 x 3" in words and f"{table['val_mean'][3]:.2f} [{table['val_low'][3]:.2f}" in words
+    single = final_table(make_curves({"random": 60}, tasks=("a",), replicas=1, protocol="published"))
+    assert "(n = 1: no interval)" in to_markdown(display_final(single)) and np.isnan(single["test_mean"][0])
+
+
+def test_attribution_finds_a_planted_share_with_an_interval_that_holds_it():
+    levels = {"random": 60, "euclid-k2": 66, "he-scaled-k2": 63, "shuffled": 60}
+    curves = make_curves(levels, tasks=("a", "b", "c", "d", "e"), replicas=3, epochs=1)
+    table = attribution(curves).set_index("arm")
+    half, none = table.loc["he-scaled-k2"], table.loc["shuffled"]
+    assert half.share == pytest.approx(0.5, abs=0.15) and half.share_low < 0.5 < half.share_high < 1
+    assert none.share_low < 0 < none.share_high < 0.5
+    assert table.loc["euclid-k2", "gain"] == pytest.approx(6, abs=1)
+    assert table.loc["gaussian", "note"] == "not run (needs arms: gaussian)"
+    assert "clustered-untrained-k2" in table.index and "he-scaled-k10" not in table.index
+    # the bounds are where the data begin to reject a share
+    own = {arm: cell_matrix(curves, arm, "test_accuracy").to_numpy() for arm in levels}
+    contrast = own["he-scaled-k2"] - own["random"] - half.share_high * (own["euclid-k2"] - own["random"])
+    assert mean_interval(contrast).high == pytest.approx(0, abs=0.01)
+    assert "%" in to_markdown(display_attribution(table.reset_index()))
+
+
+def test_attribution_of_no_gain_gives_no_share():
+    curves = make_curves({"random": 60, "euclid-k2": 60, "shuffled": 60}, epochs=1)
+    table = attribution(curves).set_index("arm")
+    assert np.isnan(table.loc["shuffled", "share"])
+    assert table.loc["shuffled", "note"] == "the full gain is not distinguishable from zero: no share"
+
+
+def test_attribution_says_not_run_for_a_recipe_that_the_run_did_not_train():
+    levels = {"random": 60, "euclid-k2": 66, "gabor-1": 63}
+    curves = pd.concat(
+        [
+            make_curves(levels, TASKS, epochs=1),
+            make_curves({"random": 50, "euclid-k2": 52}, TASKS, epochs=1, recipe="augmented"),
+        ]
+    )
+    arms = ["random", "gabor-1", "euclid-k2"]
+    options = {"protocols": ["controlled", "published"], "recipes": ["stepwise", "augmented"], "arms": arms}
+    table = attributions(curves, **options)
+    rows = table.set_index(["protocol", "recipe", "arm"])
+    assert rows.index.is_unique and "random" not in set(table["arm"])
+    assert rows.loc[("controlled", "stepwise", "euclid-k2"), "gain"] == pytest.approx(6, abs=1)
+    assert rows.loc[("controlled", "stepwise", "gabor-1"), "share"] == pytest.approx(0.5, abs=0.2)
+    assert rows.loc[("controlled", "augmented", "euclid-k2"), "gain"] == pytest.approx(2, abs=1)
+    assert rows.loc[("controlled", "augmented", "gabor-1"), "note"] == "not run (needs arms: gabor-1)"
+    assert (table[table["protocol"] == "published"]["n"] == 0).all()
+    words = document(attribution_parts(table))
+    assert "### Under `controlled`, recipe `augmented`\n\n| arm" in words
+    assert "### Under `published`, recipe `stepwise`\n\nnot run (needs arms: euclid-k2, random)\n" in words
+
+
+# ---------------------------------------------------------------- best learning rates
+
+
+def at_rates(**levels):
+    """Controlled curves of 5 tasks x 3 replicas from recipe -> (arm -> accuracy)."""
+    return pd.concat([make_curves(arms, TASKS, epochs=2, recipe=recipe) for recipe, arms in levels.items()])
+
+
+def test_every_arm_is_compared_at_its_own_best_rate():
+    curves = at_rates(low={"random": 60, "x": 66, "y": 50}, high={"random": 65, "x": 62, "y": 65.2})
+    curves = pd.concat(
+        [curves, make_curves({"random": 99, "x": 10}, TASKS, epochs=2, protocol="published", recipe="low")]
+    )
+    table = best_rates(curves, ["random", "x", "y"], ["low", "high"]).set_index("arm")
+    assert table["recipe"].to_dict() == {"random": "high", "x": "low", "y": "high"}
+
+    def cells(arm, recipe, metric):
+        own = curves[(curves["protocol"] == "controlled") & (curves["recipe"] == recipe)]
+        return cell_matrix(own, arm, metric)
+
+    x = table.loc["x"]
+    expected = paired_difference(cells("x", "low", "test_accuracy"), cells("random", "high", "test_accuracy"))
+    assert (x["difference"], x["low"], x["high"], x["p"]) == pytest.approx(
+        (expected.mean, expected.low, expected.high, expected.p)
+    )
+    assert x["difference"] == pytest.approx(1, abs=1)  # one point at the best rates, six at the lower one
+    interval = mean_interval(cells("x", "low", "test_accuracy"))
+    assert (x["test_mean"], x["test_low"], x["test_high"]) == pytest.approx(
+        (interval.mean, interval.low, interval.high)
+    )
+    assert x["val_low"] == pytest.approx(cells("x", "low", "val_accuracy").to_numpy().mean())
+    assert (x["n_tasks"], x["n_replicas"], x["n"]) == (5, 3, 15)
+    assert table["p_holm"].tolist()[1:] == pytest.approx(holm(table["p"].tolist()[1:]))
+    assert np.isnan(table.loc["random", "difference"]) and np.isnan(table.loc["random", "p_holm"])
+
+
+def test_test_images_choose_no_rate_and_a_diverged_training_counts_against_one():
+    curves = at_rates(low={"random": 60}, high={"random": 62})
+    high = curves["recipe"] == "high"
+    curves.loc[~high, "test_accuracy"] += 20
+    assert best_rates(curves, ["random"], ["low", "high"])["recipe"].tolist() == ["high"]
+    last = curves[high].pipe(diverge, "random", "a", 0, epoch=2)
+    table = best_rates(pd.concat([curves[~high], last]), ["random"], ["low", "high"])
+    assert table["recipe"].tolist() == ["low"] and table["diverged"].tolist() == [0]
+
+
+def test_arms_and_rates_that_were_not_run_are_named():
+    curves = at_rates(low={"random": 60, "x": 64}, high={"random": 61})
+    table = best_rates(curves, ["x", "z"], ["low", "high", "higher"])
+    notes = table.set_index("arm")["note"]
+    assert notes["x"] == "interval over tasks and replicas; not run under high, higher"
+    assert notes["random"].endswith("not run under higher") and notes["z"] == "not run"
+    words = to_markdown(display_best_rates(table))
+    (line,) = (line for line in words.splitlines() if line.startswith("| x "))
+    assert "| not run " in line and f"**{table['val_mean'][1]:.2f}**" in line and "+" in line and "5 x 3" in line
+
+    alone = best_rates(curves[curves["arm"] == "x"], ["x"], ["low"]).set_index("arm")
+    assert alone.loc["x", "note"].endswith("no difference: random was not run") and alone.loc["x", "test_mean"] > 60
+    assert best_rates(curves, ["random"], ["unknown"])["note"].tolist() == ["not run"]
+    single = best_rates(make_curves({"random": 60, "x": 61}, ("a",), 1), ["x"], ["stepwise"])
+    assert "n = 1: no interval" in to_markdown(display_best_rates(single))
+
+
+# ---------------------------------------------------------------- Table 1
+
+
+def tiny(levels, epochs, protocol="controlled"):
+    return make_curves(levels, ("tinyimagenet",), 3, epochs, protocol=protocol, recipe="tiny")
+
+
+def test_table_1_has_two_epochs_and_the_published_means_beside_them():
+    levels = {"tiny-random": 30, "tiny-pretrained": 31, "tiny-clustered": 35}
+    published = {arm: [float(epoch + place) for epoch in range(15)] for place, arm in enumerate(levels)}
+    curves = pd.concat([tiny(levels, 15), make_curves({"random": 60}, epochs=2)])
+    table = table1(curves, published)
+    assert len(table) == 2 * 3 * 2 and set(table["epoch"]) == {5, 15}
+    ours = table[table["protocol"] == "controlled"].set_index(["arm", "epoch"])
+    expected = mean_interval(cell_matrix(tiny(levels, 15), "tiny-clustered", "val_accuracy", epoch=5))
+    row = ours.loc[("tiny-clustered", 5)]
+    assert (row["val_mean"], row["val_low"], row["val_high"]) == pytest.approx(
+        (expected.mean, expected.low, expected.high)
+    )
+    assert (row["published"], row["n_tasks"], row["n_replicas"]) == (6.0, 1, 3)
+    assert np.isnan(row["test_mean"]) and ours.loc[("tiny-clustered", 15), "test_mean"] > 30
+    assert table[table["protocol"] == "published"]["note"].tolist() == ["not run"] * 6
+    words = display_table1(table)
+    assert words["under `published` (%)"].tolist() == ["not run"] * 6
+    assert words["published (%)"].tolist() == ["4.00", "14.00", "5.00", "15.00", "6.00", "16.00"]
+    assert "n = 1 x 3" in words["under `controlled`: validation (%)"][0] and "tiny-random" in to_latex(words)
+
+
+@pytest.mark.parametrize("epochs, shown, instead", [(3, [3], "5 and 15"), (8, [5, 8], "15")])
+def test_a_shorter_run_shows_its_last_epoch_and_says_so(epochs, shown, instead):
+    table = table1(tiny({"tiny-random": 30}, epochs, "published"), {"tiny-random": [20.0] * 15})
+    row = table[(table["protocol"] == "published") & (table["arm"] == "tiny-random")]
+    assert row["epoch"].tolist() == shown
+    assert row["note"].iloc[-1].endswith(f"instead of epoch {instead}, which the run does not reach")
+    assert f"{epochs} (the run's last)" in display_table1(table)["epoch"].tolist()
+
+
+def test_table_1_counts_guessing_as_half_a_percent_and_refuses_mixed_recipes():
+    curves = tiny({"tiny-random": 30}, 5)
+    lost = diverge(curves, "tiny-random", "tinyimagenet", 1, epoch=5)
+    row = table1(lost).set_index(["protocol", "arm"]).loc[("controlled", "tiny-random")].iloc[0]
+    kept = curves[(curves["epoch"] == 5) & (curves["replica"] != 1)]["test_accuracy"]
+    assert row["diverged"] == 1 and row["test_mean"] == pytest.approx((kept.sum() + 0.5) / 3)
+    assert "1 diverged" in to_markdown(display_table1(table1(lost)))
+    with pytest.raises(InputError, match="several recipes"):
+        table1(pd.concat([curves, curves.assign(recipe="other")]))
+    assert (table1(curves[:0])["note"] == "not run").all()
+
+
+# ---------------------------------------------------------------- pages and scripts
+
+
+def test_a_page_holds_the_same_as_the_markdown_with_its_marks_as_tags():
+    table = pd.DataFrame({"arm": ["**a** `b`", "x < 2 & y"]})
+    text = page("A & B", ["## Heading", table, "*as claimed* means\nthis"])
+    for part in (
+        "<title>A &amp; B</title>",
+        "<h2>Heading</h2>",
+        "<strong>a</strong> <code>b</code>",
+        "x &lt; 2 &amp; y",
+        "<p><em>as claimed</em> means\nthis</p>",
+    ):
+        assert part in text
+    assert document(["## Heading", table]).startswith("## Heading\n\n| arm")
+
+
+def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
+    levels = {"random": 60, "gabor-1": 63, "euclid-k2": 66}
+    write_csv(make_curves(levels, TASKS, epochs=1), tmp_path / "curves.csv")
+    names = ("audit", "attribution", "best_rates")
+    output = {f"{name}_{kind}": tmp_path / f"{name}.{kind}" for name in names for kind in ("csv", "markdown")}
+    params = {"recipe": "stepwise", "protocols": ["controlled"], "chance": 10.0}
+    params |= {"rates": ["stepwise", "rate-0.1"], "rate_arms": list(levels)}
+    curves = {"curves": [tmp_path / "curves.csv"]}
+    Job(tmp_path, input=curves, output=output | {"html": tmp_path / "audit.html"}, params=params).run("write_audit.py")
+    text = {name: (tmp_path / f"{name}.markdown").read_text() for name in names}
+    assert "SUPPORTED when all its" in text["audit"] and "recipe `augmented`\n\nnot run" in text["attribution"]
+    assert "not run under rate-0.1" in text["best_rates"]
+    whole = (tmp_path / "audit.html").read_text()
+    assert all(words in whole for words in ("Clustering beats random", "What each control keeps", "best learning rate"))
+    assert pd.read_csv(tmp_path / "best_rates.csv")["arm"].tolist() == list(levels)
+    # without a page the rest is the same
+    before = text
+    Job(tmp_path, input=curves, output=output, params=params).run("write_audit.py")
+    assert {name: (tmp_path / f"{name}.markdown").read_text() for name in names} == before
+
+
+def test_the_table_scripts_write_every_format(tmp_path):
+    write_csv(tiny({"tiny-random": 30, "tiny-clustered": 35}, 5), tmp_path / "curves.csv")
+    curves = {"curves": [tmp_path / "curves.csv"]}
+    params = {"published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
+    output = {kind: tmp_path / f"table1.{kind}" for kind in ("csv", "markdown", "latex", "html")}
+    Job(tmp_path, input=curves, output=output, params=params).run("write_table1.py")
+    texts = {kind: path.read_text() for kind, path in output.items()}
+    assert all("tiny-pretrained" in text and "not run" in text for text in texts.values())
+    assert "\\toprule" in texts["latex"] and "| arm" in texts["markdown"] and "<table>" in texts["html"]
+    final = {kind: tmp_path / f"final.{kind}" for kind in ("csv", "markdown", "html")} | {
+        "curves": tmp_path / "all.csv"
+    }
+    Job(tmp_path, input=curves, output=final, params=params).run("write_final_table.py")
+    assert "tiny-clustered" in final["markdown"].read_text() and "tiny-clustered" in final["html"].read_text()
+
+
+# ---------------------------------------------------------------- captions of the report
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def caption(name, *, config=CONFIG, **parts):
+    """A caption as Snakemake's report renders it: Jinja with the job's parts, then docutils; returns HTML."""
+    job = SimpleNamespace(config=config, **{key: Namedlist(fromdict=value) for key, value in parts.items()})
+    categories = {SimpleNamespace(name=name): {} for name in ("Audit", "Figures")}
+    links = textwrap.dedent("""
+
+    {% for cat, catresults in categories.items() %}
+    .. _{{ cat.name }}: javascript:app.showCategory('{{ cat.name|urlencode }}')
+    {% endfor %}
+    """)
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["dictsort"] = lambda value: list(value.items())  # the real categories can be sorted
+    text = environment.from_string((ROOT / "report" / f"{name}.rst").read_text() + links)
+    html = publish_parts(
+        text.render(snakemake=job, categories=categories), writer_name="html", settings_overrides={"report_level": 1}
+    )
+    assert "system-message" not in html["whole"], html["whole"]
+    return " ".join(html["html_body"].split())
+
+
+@pytest.mark.parametrize("protocol", ["published", "controlled"])
+@pytest.mark.parametrize("figure", CONFIG["figures"])
+def test_every_figure_has_a_caption(figure, protocol):
+    if protocol not in workflow.figure_protocols(CONFIG, figure):
+        return
+    spec = workflow.figure_spec(CONFIG, figure, protocol)
+    text = caption("figure", params={"figure": spec}, wildcards={"figure": figure, "protocol": protocol})
+    for words in (spec["title"], protocol, spec["recipe"], f"snakemake {figure} --cores 2"):
+        assert words in text
+    assert text.count("<li>") == len(spec["arms"]) and all(entry["arm"] in text for entry in spec["arms"])
+    assert ("n = 1 task × 5 replicas" if spec["recipe"] == "tiny" else "n = 10 tasks × 5 replicas") in text
+    assert ("Dashed lines" in text) == bool(spec.get("published"))
+
+
+def test_a_caption_survives_marks_in_labels_and_names_the_overlay():
+    spec = workflow.figure_spec(CONFIG, "figure2", "controlled")
+    spec = spec | {"title": "100 * better_", "arms": [{"arm": "random", "label": "a_ |b| `c` *d"}]}
+    config = CONFIG | {"run": "study", "replicas": {"count": 1, "per_job": 1}}
+    text = caption("figure", config=config, params={"figure": spec}, wildcards={"figure": "figure2"})
+    assert "100 * better_" in text and "a_ |b| `c` *d" in text and "× 1 replica of" in text
+    assert "snakemake figure2 --cores 2 --configfile config/study.yaml" in text
+
+
+def test_tables_and_the_whole_report_have_captions():
+    params = {"recipe": "stepwise", "rates": ["stepwise", "rate-0.1"], "rate_arms": ["random", "euclid-k2"]}
+    for name, target in (
+        ("audit", "audit"),
+        ("attribution", "audit"),
+        ("best_rates", "audit"),
+        ("final", "final_table"),
+    ):
+        assert f"snakemake {target} --cores 2" in caption(name, params=params)
+    assert "rate-0.1" in caption("audit", params=params) and "snakemake table1" in caption("table1", params={})
+    whole = caption("workflow")
+    assert "Read the audit first" in whole and "showCategory('Audit')" in whole and "5 replicas" in whole
+
+
+def test_every_kind_of_drawing_has_a_caption():
+    output = {"png": "results/paper/figures/x.png"}
+    bank = {"title": "Filters", "layers": ["conv1", "layer1.0.conv1"]}
+    taps = {"title": "Live taps", "architecture": "resnet18", "input_size": [3, 32, 32]}
+    moved = taps | {"source_tasks": [{"name": "a"}, {"name": "b"}]}
+    cases = [
+        (bank, {"bank": "results/paper/banks/b/0.safetensors"}, "results/paper/banks/b/0.safetensors"),
+        (taps, {}, "3 × 32 × 32"),
+        (moved, {"sources": ["s"]}, "n = 2"),
+        ({"title": "Rates"}, {"best_rates": "best_rates.csv"}, "own best learning rate"),
+        ({"title": "Aligned", "caption": "One pair of sources."}, {}, "One pair of sources."),
+    ]
+    for params, inputs, words in cases:
+        text = caption("drawing", params=params, input=inputs, output=output)
+        assert words in text and params["title"] in text and "snakemake results/paper/figures/x.png --cores 2" in text
