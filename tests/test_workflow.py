@@ -10,6 +10,7 @@ from repository import Repository
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 FIGURE2, FIGURE8 = "Drawing figure2 (controlled)", "Drawing figure8 (controlled)"
+DRAWINGS = ["Drawing how far training moved each layer", "Drawing which weights a 32x32 image can train"]
 TABLES = ["Writing the table of final accuracies", "Auditing the paper's claims"]
 
 
@@ -105,7 +106,8 @@ def test_another_k_builds_that_bank_only(changed):
     ("helper", "jobs"),
     [
         ("initializers/gabor.py", [training("gabor-1"), FIGURE8, *TABLES]),
-        ("figures.py", [FIGURE2, FIGURE8]),
+        ("figures.py", [FIGURE2, FIGURE8, *DRAWINGS]),  # drawings share the figures' style
+        ("audit.py", TABLES[1:]),
         ("initializers/pretrained.py", []),
         ("tasks/procedural.py", None),
     ],

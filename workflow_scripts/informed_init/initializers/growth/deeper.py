@@ -14,7 +14,6 @@ from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils import skip_init
 
 from ...errors import InputError
 from .operations import (
@@ -187,11 +186,13 @@ def _identity_like(layer: nn.Module) -> nn.Module:
     weight = layer.weight
     options = {"bias": layer.bias is not None, "device": weight.device, "dtype": weight.dtype}
     n = len(weight)
-    if isinstance(layer, nn.Linear):
-        identity = skip_init(nn.Linear, n, n, **options)
-    else:
-        options |= {"padding": tuple(k // 2 for k in layer.kernel_size), "groups": layer.groups}
-        identity = skip_init(type(layer), n, n, layer.kernel_size, **options)
+    # Constructors draw from the global generator, which is the caller's.
+    with torch.random.fork_rng([weight.device] if weight.is_cuda else []):
+        if isinstance(layer, nn.Linear):
+            identity = nn.Linear(n, n, **options)
+        else:
+            options |= {"padding": tuple(k // 2 for k in layer.kernel_size), "groups": layer.groups}
+            identity = type(layer)(n, n, layer.kernel_size, **options)
     _identity_("", identity)
     return identity
 

@@ -66,7 +66,9 @@ def graphs(model: nn.Module, example_input: Tensor) -> list[fx.GraphModule]:
         with torch.no_grad(), torch.random.fork_rng(devices), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                _Shapes(graph).run(example_input)
+                shapes = _Shapes(graph)
+                shapes.extra_traceback = False  # composing it would import torch's compiler, which takes seconds
+                shapes.run(example_input)
             except Exception as error:
                 name, shape = type(model).__name__, tuple(example_input.shape)
                 raise InputError(
