@@ -18,11 +18,12 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules && $(BIN)/snakemake --lint
 
-# uv installs in seconds what takes pip minutes; either gives the same pinned versions
+# uv installs in seconds what takes pip minutes; either gives the same pinned versions. Bytecode is compiled here, once: where
+# PYTHONDONTWRITEBYTECODE is set, every job would otherwise compile torch anew
 .venv/installed: requirements.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed')"
 	$(PYTHON) -m venv .venv
-	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python -r requirements.txt; \
+	if command -v uv >/dev/null; then uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; fi
 	touch $@
 
