@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.sgd import sgd
 
 from ..errors import InputError
 from ..seeds import derive_seed, generator
@@ -147,8 +148,7 @@ def train(
     rows, rates = [], []
     try:
         for epoch in range(1, recipe.epochs + 1):
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(epoch)
+            rate = recipe.rate(epoch)
             order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).to(device)
             draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
             draws = {name: values.to(device) for name, values in draws.items()}
@@ -158,16 +158,16 @@ def train(
                 if len(index) == 1:
                     continue  # batch norm cannot normalize a single image of a 1x1 map
                 batch, labels = training.batch(index, {name: values[index] for name, values in draws.items()})
-                optimizer.zero_grad(set_to_none=True)
                 with autocast():
                     logits = model(batch)
                 logits = logits.to(dtype)
                 loss = F.cross_entropy(logits, labels)
                 loss.backward()
-                optimizer.step()
-                rates.append(recipe.rate(epoch))
+                with torch.no_grad():
+                    optimizer.step(rate)
+                rates.append(rate)
                 total += _counts(logits.detach(), labels, loss.detach())
-            row = {"epoch": epoch, "lr": recipe.rate(epoch), **_metrics("train", total, n)}
+            row = {"epoch": epoch, "lr": rate, **_metrics("train", total, n)}
             row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
             row["diverged"] = int(math.isnan(row["train_loss"]))
             if epoch == recipe.epochs and problem.test is not None:
@@ -190,14 +190,55 @@ def _fill_diverged(rows: list[dict], recipe: Recipe) -> list[dict]:
     return rows
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+class Sgd:
+    """torch's SGD update with momentum and L2 weight decay, through its functional form.
+
+    Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float):
+        self.parameters, self.momentum, self.weight_decay = parameters, momentum, weight_decay
+        self.buffers: list[Tensor | None] = [None] * len(parameters)
+        self.fused = parameters[0].device.type in ("cpu", "cuda")  # elsewhere torch has no fused kernel
+
+    def step(self, rate: float) -> None:
+        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
+        sgd(
+            self.parameters,
+            [parameter.grad for parameter in self.parameters],
+            self.buffers,
+            fused=self.fused,
+            lr=rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+class Adam:
+    """``torch.optim.Adam`` with L2 weight decay, stepped at a given rate."""
+
+    def __init__(self, parameters: list[nn.Parameter], weight_decay: float):
+        fused = parameters[0].device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.Adam(parameters, weight_decay=weight_decay, fused=fused)
+
+    def step(self, rate: float) -> None:
+        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> Sgd | Adam:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # fused kernels exist for CPU and CUDA; elsewhere torch chooses
-    fused = parameters[0].device.type in ("cpu", "cuda")
-    rate = recipe.rate(1)
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(parameters, rate, weight_decay=recipe.weight_decay, fused=fused)
-    return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=fused)
+        return Adam(parameters, recipe.weight_decay)
+    return Sgd(parameters, recipe.momentum, recipe.weight_decay)
 
 
 def head_(model: nn.Module, *seed_names: str | int) -> None:
