@@ -145,21 +145,22 @@ def test_the_cosine_is_that_of_the_angle_whatever_the_lengths():
 
 
 def turned(start, mask, degrees):
-    """Weights whose live taps are turned away from ``start`` by this angle, and whose dead taps are halved."""
+    """Weights whose live taps are turned away from ``start`` by this angle; all of them are halved in length."""
     random = torch.randn(start.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     live, away = start[..., mask].double(), random[..., mask]
     away = away - live * (away * live).sum() / (live * live).sum()
     away *= live.norm() / away.norm()
     angle = np.radians(degrees)
-    end = start.double() * 0.5
+    end = start.double()
     end[..., mask] = np.cos(angle) * live + np.sin(angle) * away
-    return end.float()
+    return 0.5 * end.float()
 
 
 def test_the_planted_angle_of_each_layer_is_found_over_live_taps_and_hidden_by_dead_ones():
     mask = torch.zeros(3, 3, dtype=torch.bool)
     mask[1, 1] = True
-    start = {"a.weight": torch.randn(8, 4, 3, 3), "b.weight": torch.randn(4, 8, 3, 3)}
+    rng = torch.Generator().manual_seed(1)
+    start = {"a.weight": torch.randn(8, 4, 3, 3, generator=rng), "b.weight": torch.randn(4, 8, 3, 3, generator=rng)}
     live = {"a": mask, "b": torch.ones(3, 3, dtype=torch.bool)}
     angles = {"one": 20, "two": 40}
     pairs = [
@@ -174,7 +175,7 @@ def test_the_planted_angle_of_each_layer_is_found_over_live_taps_and_hidden_by_d
         assert row["n"] == 2
     # where every tap is live there is nothing to tell apart; where eight of nine are dead, they hide the turn
     assert table.loc[("b", "all"), "value"] == pytest.approx(table.loc[("b", "live"), "value"])
-    assert table.loc[("a", "all"), "low"] > 0.93 > table.loc[("a", "live"), "low"]
+    assert table.loc[("a", "all"), "low"] > 0.95 > 0.8 > table.loc[("a", "live"), "low"]
 
 
 def test_cosines_refuse_networks_that_do_not_fit():
