@@ -6,7 +6,7 @@ As in :mod:`.figures`, whose look they share, every function writes a PNG, an SV
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from matplotlib.ticker import MaxNLocator
 from .curves import nearest, write_csv
 from .errors import InputError
 from .figures import FONT, GREY, OTHER, PALETTE, WIDTH, arm_colors, blank_figure, method_of, save_figure, style
-
-if TYPE_CHECKING:
-    from .banks import Bank  # not at run time: drawing needs no torch
 
 MOST_FILTERS = 64  # of a layer in one drawing
 
@@ -198,7 +195,7 @@ def draw_filters(
 
 
 def draw_bank(
-    bank: "Bank",
+    bank: Any,
     layers: Sequence[str],
     title: str,
     path_png: Path,
@@ -209,6 +206,7 @@ def draw_bank(
 ) -> None:
     """The filters of some of a bank's layers with their shares, the most frequent first (:func:`draw_filters`).
 
+    ``bank`` is a :class:`.banks.Bank`, not imported here: drawing needs no torch and no code of banks.
     Raises :class:`InputError` for a layer that the bank does not have, and for one with more than
     :data:`MOST_FILTERS` filters, which is a sample and not a summary.
     """

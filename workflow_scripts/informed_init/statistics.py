@@ -115,9 +115,7 @@ def paired_difference(
     return Comparison(**vars(interval), p=interval.p_value(), effect_size=effect)
 
 
-def mean_interval(
-    values: np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
+def mean_interval(values: np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
     """Mean of (tasks, replicas) ``values`` with its interval; the rest as in :func:`paired_difference`."""
     values = np.asarray(values, float)
     if values.ndim != 2 or not values.size:
