@@ -28,7 +28,7 @@ rule draw_alignment:
         "and the second with its filters matched one to one to the first's (Hungarian assignment).",
         architecture=flow.alignment_architecture(config),
         matching="hungarian",
-        filters=16,
+        filters=9,
         num_classes=10,
         input_size=[3, 32, 32],
     message:
@@ -124,7 +124,7 @@ rule draw_cosine:
         mem_mb=3000,
         runtime=10,
     params:
-        title="Cosine between trained weights and their own start",
+        title="Cosine between initial and trained weights",
         architecture=config["architecture"],
         source_tasks=flow.source_tasks(config),
         num_classes=10,

@@ -433,7 +433,7 @@ def test_every_kind_of_drawing_has_a_caption():
         (taps, {}, "3 × 32 × 32"),
         (moved, {"sources": ["s"]}, "n = 2"),
         ({"title": "Rates"}, {"best_rates": "best_rates.csv"}, "own best learning rate"),
-        ({"title": "Aligned", "caption": "One pair of sources."}, {}, "One pair of sources."),
+        (taps | {"title": "Aligned", "caption": "One pair of sources."}, {}, "One pair of sources."),
     ]
     for params, inputs, words in cases:
         text = caption("drawing", params=params, input=inputs, output=output)
