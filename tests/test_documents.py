@@ -9,7 +9,9 @@ from informed_init.checks import config_reference
 from repository import ROOT, Repository
 
 PINS = dict(
-    line.split(";")[0].strip().split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line
+    line.split(";")[0].strip().split("==")
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if "==" in line
 )
 CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch", "matplotlib-base": "matplotlib"}
 
@@ -17,7 +19,9 @@ CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_conda_environments_agree_with_the_pins(path):
     versions = dict(
-        entry.split("=", 1) for entry in yaml.safe_load(path.read_text())["dependencies"] if re.match(r"[\w-]+=\d", entry)
+        entry.split("=", 1)
+        for entry in yaml.safe_load(path.read_text())["dependencies"]
+        if re.match(r"[\w-]+=\d", entry)
     )
     assert versions.pop("python")
     assert {name: PINS[CONDA_NAMES.get(name, name)] for name in versions} == versions
@@ -39,7 +43,9 @@ def test_every_file_the_readme_names_exists():
 
 def test_every_figure_and_table_the_readme_names_is_a_target(tmp_path):
     text = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"^snakemake ([a-z]\w+)", text, re.MULTILINE)) | set(re.findall(r"\| `([a-z]+\d+|audit)`", text))
+    named = set(re.findall(r"^snakemake ([a-z]\w+)", text, re.MULTILINE)) | set(
+        re.findall(r"\| `([a-z]+\d+|audit)`", text)
+    )
     listed = Repository(tmp_path).snakemake("--list-target-rules", "--config", "run=x").split()
     repository_targets = set(listed) | {f"figure{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9)}
     assert named <= repository_targets

@@ -57,9 +57,7 @@ def test_inception_concatenates_its_branches_in_order():
 def test_inception_maps_shrink_as_published(side, shapes):
     network, seen = build("inception", 10, factor=0.1).eval(), []
     for name in ("stage3", "stage4", "stage5"):
-        getattr(network, name)[0].register_forward_hook(
-            lambda _, inputs, __: seen.append(inputs[0].shape[-1])
-        )
+        getattr(network, name)[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[-1]))
     with torch.no_grad():
         assert network(torch.zeros(1, 3, side, side)).shape == (1, 10)
     assert seen == shapes

@@ -15,6 +15,7 @@ import torch
 torch.set_num_threads(1)
 from informed_init.columns import write_rows
 from informed_init.training import runner
+from informed_init.training.arms import train_arm
 
 folder, output = sys.argv[1:]
 tasks = [dict(name=f"procedural-{{a}}-{{b}}", superclasses=[a, b]) for a, b in ((10, 11), (12, 13), (15, 18), (16, 19))]
@@ -26,7 +27,7 @@ spec = dict(
 data = runner.Data.load(f"{{folder}}/train", f"{{folder}}/test")
 partial = runner.Partial(output + ".partial", runner.digest_of(spec, [f"{{folder}}/train"]))
 print("ready", flush=True)
-rows, seconds = runner.train_arm(spec, data, {{r: {{}} for r in spec["replicas"]}}, partial, lambda line: print(line, flush=True))
+rows, seconds = train_arm(spec, data, {{r: {{}} for r in spec["replicas"]}}, partial, lambda line: print(line, flush=True))
 write_rows(rows, output)
 partial.remove()
 """

@@ -366,9 +366,7 @@ def test_the_procedural_set_has_the_shape_of_cifar100(tmp_path):
         assert len(images.images.flatten(1).unique(dim=0)) == 100 * count  # no image twice
         pairs = torch.stack([images.labels, images.superclasses], 1).unique(dim=0)
         assert len(pairs) == 100  # a class belongs to one superclass
-        family = {
-            images.class_names[label].rsplit("_", 1)[0] for label in pairs[pairs[:, 1] == 0, 0].tolist()
-        }
+        family = {images.class_names[label].rsplit("_", 1)[0] for label in pairs[pairs[:, 1] == 0, 0].tolist()}
         assert len(family) == 1
     mean = images.images.float().div(255).mean((0, 2, 3))
     assert torch.allclose(mean, torch.tensor(images.mean), atol=0.03)
@@ -461,9 +459,7 @@ def test_a_pair_task_numbers_its_classes_in_fine_label_order():
 def test_the_whole_task_keeps_every_image():
     task = subsets.whole_task(planted(superclasses=False), planted(superclasses=False), "all")
     assert task.num_classes == 12
-    assert torch.equal(task.train_labels, planted().labels) and torch.equal(
-        task.test_images, planted().images
-    )
+    assert torch.equal(task.train_labels, planted().labels) and torch.equal(task.test_images, planted().images)
 
 
 def test_tasks_that_cannot_be_are_refused():

@@ -18,6 +18,8 @@ def training(arm, block="000-001"):
     return f"Training {arm}, replicas {block} (controlled, stepwise)"
 
 
+ARMS = [training(arm) for arm in ("random", "gabor-1", "euclid-k2")]
+MATCHING = "Comparing greedy and optimal matching of sources"
 BANKS = [f"Building bank resnet18-small-euclid-k2-m2, replica {r}" for r in (0, 1)]
 
 
@@ -109,6 +111,10 @@ def test_another_k_builds_that_bank_only(changed):
         ("figures.py", [FIGURE2, FIGURE8, *DRAWINGS]),  # drawings share the figures' style
         ("audit.py", TABLES[1:]),
         ("initializers/pretrained.py", []),
+        (
+            "banks.py",
+            [*BANKS, *ARMS, FIGURE2, FIGURE8, *TABLES, DRAWINGS[0], MATCHING],
+        ),  # but no source is trained again
         ("tasks/procedural.py", None),
     ],
 )

@@ -5,6 +5,7 @@ from informed_init.columns import write_rows
 from informed_init.jobs import logged, made_by, say, write_record
 from informed_init.sources import choose_source, load
 from informed_init.training import runner
+from informed_init.training.arms import train_arm
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
@@ -18,9 +19,7 @@ if __name__ == "__main__":
             resources[replica]["source"] = choose_source(sources, replica)
         digest = runner.digest_of(spec, job.input)
         partial = runner.Partial(job.params.partial, digest)
-        rows, seconds = runner.train_arm(
-            spec, runner.Data.load(job.input.train, job.input.test), resources, partial, say
-        )
+        rows, seconds = train_arm(spec, runner.Data.load(job.input.train, job.input.test), resources, partial, say)
         write_rows(rows, job.output.curves)
         facts = {"spec": spec, "digest": digest, "trainings": seconds}
         facts["sources"] = {r: source["source"].name for r, source in resources.items() if "source" in source}

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from .errors import InputError
 from .files import load_tensors, save_tensors
-from .seeds import derive_seed, generator
+from .seeds import derive_seed
 from .sources import Source
 
 CLUSTERING_METHODS = ("euclid", "fourier-real", "fourier-magnitude")
@@ -261,23 +261,6 @@ def _layer_bank(method: str, k: int | None, filters: np.ndarray, mask: np.ndarra
         return LayerBank(embed(filters[chosen]), torch.full((len(chosen),), 1 / len(chosen)), std, 0.0, live)
     centers, shares, inertia = cluster(method, k, filters, seed)
     return LayerBank(embed(centers), torch.from_numpy(shares), std, inertia, live)
-
-
-def choose_sources(available: Sequence[str], models: int, replica: int, disjoint: bool = False) -> list[str]:
-    """The ``models`` sources of a replica, drawn without replacement from a named seed.
-
-    With ``disjoint``, replicas share no source: one drawn order of all sources is cut into consecutive pieces.
-
-    Raises:
-        InputError: there are too few sources.
-    """
-    needed = models * (replica + 1) if disjoint else models
-    if needed > len(available):
-        wanted = f"{replica + 1} disjoint sets of {models}" if disjoint else f"{models}"
-        raise InputError(f"{wanted} source models were asked for, but only {len(available)} exist")
-    names = ("disjoint",) if disjoint else (replica,)
-    order = torch.randperm(len(available), generator=generator("sources", *names)).tolist()
-    return [available[i] for i in order[needed - models : needed]]
 
 
 def match_layers(model: nn.Module, bank: Bank, match: str) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:

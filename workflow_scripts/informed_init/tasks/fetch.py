@@ -163,9 +163,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             with gzip.open(archive) as source, open(folder / archive.stem, "wb") as target:
                 shutil.copyfileobj(source, target, _CHUNK)
     except _DAMAGED as error:
-        raise InputError(
-            f"{archive.name}: damaged or refused ({error}); removed, run again to download it"
-        ) from error
+        raise InputError(f"{archive.name}: damaged or refused ({error}); removed, run again to download it") from error
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:

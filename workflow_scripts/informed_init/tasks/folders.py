@@ -20,9 +20,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         new = workplace / "new"
         new.mkdir()
         yield new
-        if (
-            path.exists()
-        ):  # a folder that is not empty cannot be replaced by a rename; move it out of the way first
+        if path.exists():  # a folder that is not empty cannot be replaced by a rename; move it out of the way first
             os.rename(path, workplace / "old")
         os.rename(new, path)
     finally:

@@ -81,9 +81,7 @@ def read_batch(content: bytes, path: Path) -> dict:
         return {_text(key): _plain(value) for key, value in loaded.items()}
     except InputError:
         raise
-    except (
-        Exception
-    ) as error:  # a damaged pickle raises nearly anything: the machine's stack, keys, types, memory
+    except Exception as error:  # a damaged pickle raises nearly anything: the machine's stack, keys, types, memory
         detail = str(error) or type(error).__name__
         raise InputError(f"{path}: not a whole CIFAR python-format file ({detail}); {_REMEDY}") from error
 

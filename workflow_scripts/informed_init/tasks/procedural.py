@@ -60,8 +60,7 @@ def write(
         raise InputError(f"data set {dataset}: every class needs at least one training and one test image")
     if not 1 <= chosen <= total or (dataset == "procedural" and chosen != total):
         raise InputError(
-            f"data set {dataset}: cannot have {chosen} classes; leave out `classes` or give 1..{total} "
-            "for procedural64"
+            f"data set {dataset}: cannot have {chosen} classes; leave out `classes` or give 1..{total} for procedural64"
         )
     counts = {"train": images_per_class_train, "test": images_per_class_test}
     folder = Path(data_root) / get(dataset).folder
@@ -187,9 +186,7 @@ def _bars(x, y, k, draw):  # how many side by side
     n = k + 1
     pitch = 1.5 / n
     offset = np.mod(x + 0.75, pitch) - pitch / 2
-    return _inside(
-        np.maximum(np.abs(offset) - 0.28 * pitch, np.maximum(np.abs(x) - 0.75, np.abs(y) - draw(0.5, 0.8)))
-    )
+    return _inside(np.maximum(np.abs(offset) - 0.28 * pitch, np.maximum(np.abs(x) - 0.75, np.abs(y) - draw(0.5, 0.8))))
 
 
 def _arcs(x, y, k, draw):  # length of the arc
@@ -208,9 +205,7 @@ def _frames(x, y, k, draw):  # roundness of nested frames: from diamonds over ci
 def _clusters(x, y, k, draw):  # how many blobs
     field = np.zeros_like(x)
     for _ in range((1, 2, 4, 7, 12)[k]):
-        field = np.maximum(
-            field, np.exp(-((x - draw(-0.75, 0.75)) ** 2 + (y - draw(-0.75, 0.75)) ** 2) / 0.025)
-        )
+        field = np.maximum(field, np.exp(-((x - draw(-0.75, 0.75)) ** 2 + (y - draw(-0.75, 0.75)) ** 2) / 0.025))
     return 2 * field - 1
 
 
@@ -302,9 +297,7 @@ def _write_cifar(folder: Path, seed: int, counts: dict[str, int], _classes: int)
         _dump(
             folder / split,
             {
-                "filenames": [
-                    f"{_class_name(classes[label])}_{number:06d}.png" for number, label in enumerate(fine)
-                ],
+                "filenames": [f"{_class_name(classes[label])}_{number:06d}.png" for number, label in enumerate(fine)],
                 "batch_label": f"{split}ing batch 1 of 1",
                 "fine_labels": fine.tolist(),
                 "coarse_labels": (fine % len(families)).tolist(),

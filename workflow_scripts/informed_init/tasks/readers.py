@@ -83,9 +83,7 @@ def load_split(path: str | Path) -> Images:
     """The split that :func:`save_split` wrote."""
     tensors, metadata = load_tensors(path)
     if not {"images", "labels"} <= tensors.keys() or "split" not in metadata:
-        raise InputError(
-            f"{path}: not a split of a data set (no images, labels or description); make it again"
-        )
+        raise InputError(f"{path}: not a split of a data set (no images, labels or description); make it again")
     description = json.loads(metadata["split"])
     return Images(
         tensors["images"],
@@ -126,9 +124,7 @@ def _checked_bytes(dataset: DataSet, folder: Path, file: str) -> bytes:
     return content
 
 
-def _check_labels(
-    dataset: DataSet, path: Path, labels: Sequence[int], num_classes: int, images: int
-) -> Tensor:
+def _check_labels(dataset: DataSet, path: Path, labels: Sequence[int], num_classes: int, images: int) -> Tensor:
     """Labels as int64 ``(n,)``: as many as images, all within the classes, every class with images."""
     try:
         labels = torch.from_numpy(np.array(labels, dtype=np.int64))
@@ -169,8 +165,7 @@ def _read_cifar(dataset: DataSet, folder: Path, split: str) -> Images:
         if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != np.prod(shape):
             found = getattr(data, "shape", "nothing")
             raise InputError(
-                f"{folder / file}: image data of shape {found}, expected (n, {np.prod(shape)}); "
-                f"{_remedy(dataset)}"
+                f"{folder / file}: image data of shape {found}, expected (n, {np.prod(shape)}); {_remedy(dataset)}"
             )
         if not isinstance(fine := batch.get("fine_labels", batch.get("labels")), list):
             raise InputError(f"{folder / file}: no labels; {_remedy(dataset)}")
@@ -231,15 +226,11 @@ def _read_folders(dataset: DataSet, folder: Path, split: str) -> Images:
         try:
             with Image.open(path) as image:
                 if image.size != size:
-                    raise InputError(
-                        f"{path}: {image.size[0]}x{image.size[1]} pixels, expected {size[0]}x{size[1]}"
-                    )
+                    raise InputError(f"{path}: {image.size[0]}x{image.size[1]} pixels, expected {size[0]}x{size[1]}")
                 pixels[row] = np.asarray(image.convert("RGB"))  # some images of Tiny ImageNet are grey
         except InputError:
             raise
-        except (
-            Exception
-        ) as error:  # Pillow raises many kinds for a damaged image (OSError, SyntaxError, struct.error)
+        except Exception as error:  # Pillow raises many kinds for a damaged image (OSError, SyntaxError, struct.error)
             raise InputError(f"{path}: not a whole image ({error}); {_remedy(dataset)}") from error
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     numbers = torch.tensor(labels, dtype=torch.int64)
@@ -286,8 +277,7 @@ def _annotated_images(dataset: DataSet, folder: Path, known: set[str]) -> list[t
         fields = line.split("\t")
         if len(fields) < 2 or fields[1] not in known or fields[0] in classes:
             raise InputError(
-                f"{listed}: line {number} is not a new image's name and a class of wnids.txt; "
-                f"{_remedy(dataset)}"
+                f"{listed}: line {number} is not a new image's name and a class of wnids.txt; {_remedy(dataset)}"
             )
         classes[fields[0]] = fields[1]
     present = {path.name for path in (folder / "images").glob("*.JPEG")}

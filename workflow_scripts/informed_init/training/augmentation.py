@@ -38,7 +38,7 @@ def flip(images: Tensor, mask: Tensor) -> Tensor:
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     """Rotate each float image counter-clockwise about its center, nearest neighbor, zeros outside."""
-    n, _, height, width = images.shape
+    height, width = images.shape[-2:]
     radians = degrees.to(images) * (math.pi / 180)
     cos, sin = radians.cos(), radians.sin()
     # pixel centers relative to the image center, in pixels; grid_sample wants coordinates over half the size

@@ -47,9 +47,7 @@ def input_sizes(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str,
 
 
 def _axes(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[Axis, Axis]:
-    return tuple(
-        Axis(size[a], conv.kernel_size[a], conv.stride[a], conv.padding[a], conv.dilation[a]) for a in (0, 1)
-    )
+    return tuple(Axis(size[a], conv.kernel_size[a], conv.stride[a], conv.padding[a], conv.dilation[a]) for a in (0, 1))
 
 
 def live_taps(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, Tensor]:

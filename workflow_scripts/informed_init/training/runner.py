@@ -1,4 +1,4 @@
-"""Many trainings in one process: the body of the jobs that train arms and sources.
+"""Many trainings in one process: what the jobs that train sources and arms share, and the training of sources.
 
 Data are loaded once; every finished training is kept at once in a folder beside the results, so a killed job loses at
 most the training in flight and its table is the same as an uninterrupted one's. The folder's name is a digest of
@@ -14,20 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import architectures
-from ..banks import Bank, choose_sources
 from ..errors import InputError
 from ..files import load_tensors, save_tensors, write_text
-from ..initializers import initialize_
 from ..seeds import derive_seed, generator
-from ..sources import Source
+from ..sources import Source, choose_sources
 from ..sources import load as load_sources
 from ..tasks import subsets
 from ..tasks.readers import Images, load_split
 from .devices import resolve_device
-from .loop import Problem, Split, head_, train
+from .loop import Problem, Split, train
 from .recipe import Recipe
 
 PROTOCOLS = ("published", "controlled")
@@ -139,90 +137,6 @@ def problem(task: subsets.Task, protocol: str, recipe: Recipe, replica: int, dev
     else:
         raise InputError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}")
     return Problem(task.name, *parts, task.num_classes, task.mean, task.std)
-
-
-def fresh_network(
-    architecture: str,
-    num_classes: int,
-    initializer: str,
-    settings: Mapping,
-    task: str,
-    replica: int,
-    resources: Mapping[str, Bank | Source],
-) -> nn.Module:
-    """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's
-    initializer.
-
-    All arms of a task and replica share the default weights, the head, and the initializer's random numbers.
-    """
-    model = architectures.build(architecture, num_classes, seed=derive_seed("network", task, replica))
-    head_(model, task, replica)
-    rng = generator("initializer", task, replica)
-    return initialize_(model, initializer, generator=rng, **settings, **resources)
-
-
-def train_arm(
-    spec: Mapping,
-    data: Data,
-    resources: Mapping[int, Mapping[str, Bank | Source]],
-    partial: Partial,
-    log: Callable[[str], None],
-) -> tuple[list[dict], list[dict]]:
-    """Train one arm on its tasks x a block of replicas: ``(rows of the curves table, seconds of each training)``.
-
-    ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture,
-    tasks, replicas and device. ``resources`` gives each replica's bank or source. Under ``published`` one network is
-    carried through the tasks of a replica, as the published code does; under ``controlled`` every training starts
-    fresh.
-    """
-    device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
-    progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
-    tasks = {task["name"]: data.task(task) for task in spec["tasks"]}
-    rows, seconds = [], []
-    for replica in spec["replicas"]:
-        carried: nn.Module | None = None
-        previous: Path | None = None
-        for position, (name, task) in enumerate(tasks.items()):
-            key = f"{replica:03d}-{position:02d}"
-            found = partial.load(key)
-            if found is None:
-                started = time.perf_counter()
-                model = carried
-                if model is None:
-                    model = fresh_network(
-                        spec["architecture"],
-                        task.num_classes,
-                        spec["initializer"],
-                        spec["parameters"],
-                        name,
-                        replica,
-                        resources[replica],
-                    )
-                    if previous is not None:  # an interrupted chain of the published protocol goes on
-                        model.load_state_dict(load_tensors(previous)[0])
-                trained = train(
-                    model, problem(task, spec["protocol"], recipe, replica, device), recipe, (name, replica)
-                )
-                elapsed = time.perf_counter() - started
-                if spec["protocol"] == "published":
-                    carried = model
-                    save_tensors(partial.network(key), model.state_dict())
-                partial.store(key, found := [{**row, "seconds": elapsed} for row in trained])
-                progress.finished(f"{name}, replica {replica}", found[-1], elapsed)
-            else:
-                progress.resumed(f"{name}, replica {replica}")
-            if spec["protocol"] == "published":
-                if previous is not None:
-                    previous.unlink(missing_ok=True)
-                previous = partial.network(key)
-            seconds.append({"task": name, "replica": replica, "seconds": found[0]["seconds"]})
-            identity = {key: spec[key] for key in ("run", "protocol", "recipe", "arm")} | {
-                "task": name,
-                "replica": replica,
-                "seed": derive_seed("network", name, replica),
-            }
-            rows += [identity | row for row in found]
-    return rows, seconds
 
 
 def train_sources(

@@ -127,9 +127,7 @@ def _window(row: list[Fraction], start: int, length: int) -> list[Fraction]:
 
 def _pairwise(axis: Axis) -> Scheme:
     """One product for each pair of an output and a tap that meets a pixel there."""
-    pairs = [
-        (o, k, row[t]) for o, row in enumerate(axis.positions) for k, t in enumerate(axis.live) if row[t] >= 0
-    ]
+    pairs = [(o, k, row[t]) for o, row in enumerate(axis.positions) for k, t in enumerate(axis.live) if row[t] >= 0]
     inputs = [[Fraction(int(i == q)) for i in range(axis.size)] for _, _, q in pairs]
     taps = [[Fraction(int(k == t)) for k in range(len(axis.live))] for _, t, _ in pairs]
     outputs = [[Fraction(int(o == p)) for p, _, _ in pairs] for o in range(axis.outputs)]
@@ -142,9 +140,7 @@ def _sliding_kernel(axis: Axis, per_tile: int) -> Scheme:
     tiles = []
     for first in range(0, axis.outputs, per_tile):
         last = min(first + per_tile, axis.outputs)
-        origin = (
-            first - axis.padding + axis.live[0]
-        )  # input position under the first live tap of output `first`
+        origin = first - axis.padding + axis.live[0]  # input position under the first live tap of output `first`
         start = min(max(origin, 0), axis.size)
         stop = max(min(origin + len(data), axis.size), start)
         inputs = [_window(row, start - origin, stop - start) for row in data]
