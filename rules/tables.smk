@@ -21,7 +21,7 @@ rule final_table:
         mem_mb=1000,
         runtime=10,
     params:
-        published=flow.ordered(config["published"]),
+        published=flow.published(config),
         chance=flow.chance(config),
     message:
         "Writing the table of final accuracies"
@@ -87,7 +87,7 @@ rule write_table1:
         mem_mb=1000,
         runtime=10,
     params:
-        published=flow.ordered(config["published"]),
+        published=flow.published(config),
         chance=flow.chance(config),
     message:
         "Writing Table 1"

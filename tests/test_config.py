@@ -190,3 +190,9 @@ def test_arms_have_the_tasks_the_paper_gave_them():
     assert names("tiny-random") == ["tinyimagenet"]
     levels = workflow.chance(PAPER)
     assert (levels["cifar100-10-11"], levels["tinyimagenet"]) == (10.0, 0.5)
+
+
+def test_published_means_stand_beside_the_papers_data_only():
+    assert workflow.figure_spec(PAPER, "figure2", "published")["published"]["random"][14] == 60.16
+    assert workflow.figure_spec(overlay("demo"), "figure2", "published")["published"] == {}
+    assert workflow.published(overlay("demo")) == {}

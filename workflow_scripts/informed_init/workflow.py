@@ -226,6 +226,15 @@ def plugin_modules(config: Mapping, arm: str) -> tuple[str, str]:
     return initializers()[name].module, architectures()[architecture].module
 
 
+def published(config: Mapping) -> dict[str, list[float]]:
+    """The published means of the arms that this run trains on the paper's data; images made by code have none."""
+    return {
+        arm: means
+        for arm, means in ordered(config["published"]).items()
+        if arm in config["arms"] and not is_procedural(arm_setting(config, arm, "dataset"))
+    }
+
+
 # ---------------------------------------------------------------- figures
 
 
@@ -262,5 +271,5 @@ def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
     spec |= {"protocol": protocol, "recipe": figure_recipe(config, figure)}
     spec["arms"] = [{"arm": arm, "label": label} for arm, label in arms.items()]
     if protocol == "published":
-        spec["published"] = {arm: config["published"][arm] for arm in arms if arm in config["published"]}
+        spec["published"] = {arm: means for arm, means in published(config).items() if arm in arms}
     return ordered(spec)
