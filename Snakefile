@@ -26,6 +26,7 @@ include: "rules/train.smk"
 include: "rules/figures.smk"
 include: "rules/drawings.smk"
 include: "rules/tables.smk"
+include: "rules/comparisons.smk"
 
 
 rule all:
@@ -33,6 +34,7 @@ rule all:
     input:
         figure_files(),
         [f"<results>/figures/{name}.png" for name in flow.drawn(config)],
+        [f"<results>/tables/{name}.csv" for name in flow.compared_families(config)],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
         "<results>/tables/alignment.csv" if "cosine" in flow.drawn(config) else [],

@@ -1,4 +1,5 @@
 # Checks the config before anything else and offers the helpers that rules share; their logic lives in the package.
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+config = flow.expanded(config)
+TEACHERS = "|".join(map(re.escape, flow.teachers(config)))
 GPUS = flow.gpus_per_job(config["device"])
 
 
@@ -52,7 +55,7 @@ def curve_files(cells):
     return [
         f"<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv"
         for protocol, recipe, arm in cells
-        for block in flow.replica_blocks(config)
+        for block in flow.replica_blocks(config, arm)
     ]
 
 
@@ -107,6 +110,9 @@ def arm_inputs(wildcards):
         ]
     if flow.needs_source(config, wildcards.arm):
         files |= source_files(flow.arm_setting(config, wildcards.arm, "architecture"))
+    if teacher := config["arms"][wildcards.arm].get("teacher"):
+        file = f"<results>/teachers/{wildcards.protocol}/{teacher['recipe']}/{teacher['arm']}/{wildcards.block}.safetensors"
+        files |= {"teachers": ancient(file), "teacher_checksum": checksums([file])}
     files["code"] = code("train_arm.py", *flow.plugin_modules(config, wildcards.arm))
     return files
 
@@ -118,6 +124,17 @@ def bank_inputs(wildcards):
     script = "align_sources.py" if spec["layers"] else "build_bank.py"
     network = flow.architectures()[spec["architecture"]].module
     return files | {"code": code(script, network)}
+
+
+def compared_inputs(wildcards):
+    """The curves and records of a family's arms and of the teachers that they grow from."""
+    cells = flow.comparison_cells(config, wildcards.family)
+    curves = curve_files(cells)
+    records = [
+        file.replace("/curves/", "/records/").replace(".csv", ".json")
+        for file in curves
+    ]
+    return {"curves": curves, "records": records}
 
 
 def figure_inputs(wildcards):

@@ -5,6 +5,8 @@ rule train_arm:
     output:
         curves="<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv",
         record="<results>/records/{protocol}/{recipe}/{arm}/{block}.json",
+    wildcard_constraints:
+        arm=rf"(?!(?:{TEACHERS})/)[\w-]+" if TEACHERS else r"[\w-]+",
     log:
         "<results>/logs/train_arm/{protocol}-{recipe}-{arm}-{block}.log",
     benchmark:
@@ -23,3 +25,14 @@ rule train_arm:
         "Training {wildcards.arm}, replicas {wildcards.block} ({wildcards.protocol}, {wildcards.recipe})"
     script:
         "../workflow_scripts/train_arm.py"
+
+
+# An arm that others grow from keeps its networks.
+use rule train_arm as train_teacher with:
+    output:
+        curves="<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv",
+        record="<results>/records/{protocol}/{recipe}/{arm}/{block}.json",
+        networks="<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors",
+        checksum="<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors.sha256",
+    wildcard_constraints:
+        arm=TEACHERS or "(?!)",

@@ -27,8 +27,9 @@ spec = dict(
 data = runner.Data.load(f"{{folder}}/train", f"{{folder}}/test")
 partial = runner.Partial(output + ".partial", runner.digest_of(spec, [f"{{folder}}/train"]))
 print("ready", flush=True)
-rows, seconds = train_arm(spec, data, {{r: {{}} for r in spec["replicas"]}}, partial, lambda line: print(line, flush=True))
-write_rows(rows, output)
+resources = {{r: {{}} for r in spec["replicas"]}}
+done = train_arm(spec, data, resources, partial, lambda line: print(line, flush=True))
+write_rows(done[0], output)
 partial.remove()
 """
 KILLS = 10

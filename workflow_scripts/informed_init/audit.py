@@ -365,7 +365,7 @@ def best_rates(
     names = list(dict.fromkeys((baseline, *arms)))
     rows, cells = [], {}
     for arm in names:
-        row, cells[arm] = _at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
+        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
         rows.append(row)
     for row in rows[1:]:
         test, reference = cells[row["arm"]], cells[baseline]
@@ -397,7 +397,7 @@ def best_rates(
     return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *values, *counts, "note", *means]), [*values, *means])
 
 
-def _at_best_rate(
+def at_best_rate(
     rows: pd.DataFrame, arm: str, recipes: Sequence[str], chance: float | Mapping[str, float]
 ) -> tuple[dict, pd.DataFrame | None]:
     """One arm's row before any comparison, and its test accuracies at the recipe with the best validation accuracy."""

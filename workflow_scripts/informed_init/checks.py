@@ -61,6 +61,8 @@ def check_config(config: Mapping) -> None:
         # an unknown key is usually the cause of what else is wrong, so it is named first
         unknown = [error for error in errors if error.validator == "additionalProperties"]
         raise InputError(_schema_line((unknown or [best_match(errors)])[0]))
+    _check_families(config)
+    config = workflow.expanded(config)
     _known(config["dataset"], catalog.names(), "dataset", "data set")
     _known(config["architecture"], architectures(), "architecture", "architecture")
     _known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
@@ -69,10 +71,7 @@ def check_config(config: Mapping) -> None:
     for arm, section in config["arms"].items():
         _check_arm(arm, section, config)
     for name, family in config["families"].items():
-        for recipe in family.get("recipes", [workflow.DEFAULT_RECIPE]):
-            _known(recipe, config["recipes"], f"families.{name}.recipes", "recipe")
-        for arm in family["arms"]:
-            _known(arm, config["arms"], f"families.{name}.arms", "arm")
+        _check_growth(name, family, config)
     for name, figure in config["figures"].items():
         _known(figure.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"figures.{name}.recipe", "recipe")
         for arm in figure["arms"]:
@@ -86,6 +85,46 @@ def check_config(config: Mapping) -> None:
     _check_tasks(config)
 
 
+def _check_families(config: Mapping) -> None:
+    """What families name, before they are written out for the networks and data sets that they are run on."""
+    for name, family in config["families"].items():
+        where = f"families.{name}"
+        for recipe in family.get("recipes", [workflow.DEFAULT_RECIPE]):
+            _known(recipe, config["recipes"], f"{where}.recipes", "recipe")
+        for arm in family["arms"]:
+            _known(arm, config["arms"], f"{where}.arms", "arm")
+        for dataset in family.get("across", {}).get("datasets", []):
+            _known(dataset, catalog.names(), f"{where}.across.datasets", "data set")
+        for architecture in family.get("across", {}).get("architectures", []):
+            _known(architecture, architectures(), f"{where}.across.architectures", "architecture")
+        baseline = family.get("baseline", {})
+        named = {baseline: baseline} if isinstance(baseline, str) else baseline
+        named = {arm: other for arm, other in named.items() if other is not None}  # an overlay takes one out with null
+        for arm in [*named, *named.values(), *family.get("shown", [])] if family["arms"] else []:
+            _known(arm, family["arms"], f"{where}.baseline", "arm of the family")
+        if "replicas" in family and "across" not in family:
+            raise InputError(f"{where}.replicas: needs {where}.across, so that the arms are the family's own")
+        if "baseline" in family and "controlled" not in family.get("protocols", config["protocols"]):
+            raise InputError(f"{where}: a comparison is made under protocol controlled; add it to {where}.protocols")
+
+
+def _check_growth(name: str, family: Mapping, config: Mapping) -> None:
+    """Whether the arms of a family that grow from a teacher can."""
+    for arm in family["arms"]:
+        teacher = config["arms"][arm].get("teacher")
+        if teacher is None:
+            continue
+        where = f"arms.{arm}.teacher"
+        _known(teacher["arm"], config["arms"], f"{where}.arm", "arm")
+        _known(teacher["recipe"], config["recipes"], f"{where}.recipe", "recipe")
+        if workflow.tasks(config, arm) != workflow.tasks(config, teacher["arm"]):
+            raise InputError(f"{where}: {teacher['arm']} is trained on other tasks than {arm}; give both one data set")
+        if "published" in family.get("protocols", config["protocols"]):
+            raise InputError(
+                f"families.{name}: {arm} grows from a teacher of its own task; set protocols: [controlled]"
+            )
+
+
 def _published_elsewhere() -> list[str]:
     """Arms of the paper with a published curve that a config may leave out."""
     tiny = [f"tiny-{name}" for name in ("random", "pretrained", "clustered")]
@@ -94,6 +133,8 @@ def _published_elsewhere() -> list[str]:
 
 def _check_recipe(name: str, recipe: Mapping) -> None:
     starts = [epoch for epoch, _ in recipe["learning_rate"]]
+    if recipe.get("schedule", "steps") != "steps" and len(starts) > 1:
+        raise InputError(f"recipes.{name}.learning_rate: schedule {recipe['schedule']!r} takes one rate, [[1, peak]]")
     if starts[0] != 1 or starts != sorted(set(starts)):
         raise InputError(f"recipes.{name}.learning_rate: epochs must start at 1 and increase, got {starts}")
 
@@ -104,7 +145,7 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     _known(workflow.arm_setting(config, arm, "architecture"), architectures(), f"{where}.architecture", "architecture")
     _known(workflow.arm_setting(config, arm, "dataset"), catalog.names(), f"{where}.dataset", "data set")
     parameters = known[section["initializer"]].parameters
-    settings = [parameter for parameter in parameters if parameter not in ("bank", "source")]
+    settings = [parameter for parameter in parameters if parameter not in ("bank", "source", "teacher", "data")]
     for key in [key for key in section if key not in workflow.ARM_KEYS] + list(section.get("published", {})):
         if key not in settings:
             valid = settings + list(workflow.ARM_KEYS)
@@ -113,6 +154,9 @@ def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     if ("bank" in parameters) != ("bank" in section):
         verb = "needs a" if "bank" in parameters else "takes no"
         raise InputError(f"{where}.bank: initializer {section['initializer']!r} {verb} bank")
+    if ("teacher" in parameters) != ("teacher" in section):
+        verb = "needs a" if "teacher" in parameters else "takes no"
+        raise InputError(f"{where}.teacher: initializer {section['initializer']!r} {verb} teacher")
     if "bank" in section:
         bank = section["bank"]
         if (bank["method"] in CLUSTERING) != ("k" in bank):
@@ -156,7 +200,7 @@ def _check_tasks(config: Mapping) -> None:
         bank = workflow.bank_spec(config, arm)
         if bank is None:
             continue
-        needed = bank["models"] * (config["replicas"]["count"] if bank["disjoint"] else 1)
+        needed = bank["models"] * (workflow.arm_setting(config, arm, "replicas")["count"] if bank["disjoint"] else 1)
         if needed > available:
             sets = " for disjoint replicas" if bank["disjoint"] else ""
             raise InputError(f"arms.{arm}.bank.models: needs {needed} sources{sets}, but sources.count is {available}")

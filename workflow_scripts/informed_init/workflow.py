@@ -20,7 +20,7 @@ RATE_FAMILY, TINY_FAMILY, ALIGNED_FAMILY = (
 )  # families that tables and drawings of their own read
 HEADLINE_ARMS = ["random", "gabor-1", "euclid-k2", "fourier-k2", "clustered-untrained-k2"]
 # every other key of an arm is one of its initializer's settings
-ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks")
+ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks", "teacher", "replicas")
 
 
 def ordered(value):
@@ -49,6 +49,79 @@ def gpus_per_job(device: str) -> int:
     return int(device != "cpu")
 
 
+# ---------------------------------------------------------------- families on several networks and data sets
+
+
+def expanded(config: Mapping) -> dict:
+    """The config with every family that is run `across` several networks or data sets written out: its arms become
+    ``<dataset>-<architecture>-<arm>``, and ``templates`` says which arm each was made from."""
+    arms, families = dict(config["arms"]), {}
+    for name, family in config["families"].items():
+        places = _places(family)
+        templates = {}
+        for place in places:
+            written = {arm: "-".join([*place.values(), arm]) for arm in family["arms"]}
+            for arm, full in written.items():
+                section = {**config["arms"].get(arm, {}), **place}
+                section |= {"replicas": family["replicas"]} if "replicas" in family else {}
+                if "teacher" in section:
+                    teacher = section["teacher"]
+                    section["teacher"] = {**teacher, "arm": written.get(teacher["arm"], teacher["arm"])}
+                if place:
+                    arms[full] = section
+                templates[full] = arm
+        families[name] = {**family, "arms": list(templates), "templates": templates}
+    return {**config, "arms": arms, "families": families}
+
+
+def _places(family: Mapping) -> list[dict[str, str]]:
+    """Every combination of data set and architecture that a family is run on; one empty one if it names none."""
+    on = family.get("across", {})
+    datasets = [{"dataset": name} for name in on.get("datasets", [])] or [{}]
+    networks = [{"architecture": name} for name in on.get("architectures", [])] or [{}]
+    return [dataset | network for dataset in datasets for network in networks]
+
+
+def compared_families(config: Mapping) -> list[str]:
+    """The families that get a comparison of their own: those that name a baseline."""
+    return [name for name, family in config["families"].items() if family["arms"] and "baseline" in family]
+
+
+def comparison_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
+    """The (protocol, recipe, arm) that a comparison reads: the family's under ``controlled``, and its teachers."""
+    own = [cell for cell in family_cells(config, family) if cell[0] == "controlled"]
+    taught = [config["arms"][arm].get("teacher") for _, _, arm in own]
+    return list(dict.fromkeys(own + [("controlled", t["recipe"], t["arm"]) for t in taught if t]))
+
+
+def comparison_spec(config: Mapping, family: str) -> dict:
+    """What :mod:`.comparison` is told of a family: its members with their baselines, and the recipes among which each finds
+    its best."""
+    section = config["families"][family]
+    by_template, members = {}, []
+    for arm, template in section["templates"].items():
+        place = tuple(arm_setting(config, arm, key) for key in ("dataset", "architecture"))
+        by_template[template, arm.removesuffix(template)] = arm
+        members.append({"arm": arm, "template": template, "dataset": place[0], "architecture": place[1]})
+    named = section["baseline"]
+    for member in members:
+        template = member.pop("template")
+        prefix = member["arm"].removesuffix(template)
+        baseline = named if isinstance(named, str) else named.get(template)
+        member |= {"baseline": by_template.get((baseline, prefix)), "label": template}
+        member["panel"] = prefix.rstrip("-")
+        teacher = config["arms"][member["arm"]].get("teacher")
+        member["teacher"] = None if teacher is None else [teacher["arm"], teacher["recipe"]]
+    return ordered(
+        {
+            "title": section.get("title", family),
+            "members": members,
+            "recipes": section.get("recipes", [DEFAULT_RECIPE]),
+            "shown": section.get("shown", list(dict.fromkeys(section["templates"].values()))),
+        }
+    )
+
+
 # ---------------------------------------------------------------- tasks and sources
 
 
@@ -58,7 +131,7 @@ def is_procedural(dataset: str) -> bool:
 
 
 def arm_setting(config: Mapping, arm: str, key: str):
-    """An arm's ``architecture``, ``dataset`` or ``tasks``: its own, else the config's."""
+    """An arm's ``architecture``, ``dataset``, ``tasks`` or ``replicas``: its own, else the config's."""
     return config["arms"][arm].get(key, config[key])
 
 
@@ -97,9 +170,9 @@ def source_blocks(config: Mapping) -> list[str]:
     return blocks(len(source_tasks(config)), config["sources"]["per_job"])
 
 
-def replica_blocks(config: Mapping) -> list[str]:
+def replica_blocks(config: Mapping, arm: str) -> list[str]:
     """The blocks of replicas that one job trains each."""
-    return blocks(config["replicas"]["count"], config["replicas"]["per_job"])
+    return blocks(**arm_setting(config, arm, "replicas"))
 
 
 def source_spec(config: Mapping, architecture: str, block: str) -> dict:
@@ -140,6 +213,11 @@ def banks(config: Mapping) -> dict[str, dict]:
     """Every bank any arm draws from, by name."""
     specs = [bank_spec(config, arm) for arm in config["arms"]]
     return {bank_name(spec): spec for spec in specs if spec is not None}
+
+
+def teachers(config: Mapping) -> list[str]:
+    """The arms that others grow from; their trained networks are kept."""
+    return sorted({section["teacher"]["arm"] for section in config["arms"].values() if "teacher" in section})
 
 
 def needs_source(config: Mapping, arm: str) -> bool:
@@ -184,6 +262,14 @@ def table1_cells(config: Mapping) -> list[tuple[str, str, str]]:
     return cells({**config, "families": {TINY_FAMILY: family}})
 
 
+def walsh_arms(config: Mapping) -> list[tuple[str, str, str]]:
+    """The (protocol, recipe, arm) that pretrain by Sup-Walsh, one recipe each."""
+    found = {
+        arm: cell for cell in reversed(cells(config)) if config["arms"][arm := cell[2]]["initializer"] == "sup-walsh"
+    }
+    return list(reversed(found.values()))
+
+
 def drawn(config: Mapping) -> list[str]:
     """The drawings that the run's families give the networks for, by name."""
     names = ["live_taps"]
@@ -202,6 +288,9 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
     if protocol == "published":
         settings |= config["arms"][arm].get("published", {})
     dataset = arm_setting(config, arm, "dataset")
+    grown = {}
+    if teacher := config["arms"][arm].get("teacher"):
+        grown = {"teacher": {**teacher, "architecture": arm_setting(config, teacher["arm"], "architecture")}}
     return ordered(
         {
             "run": config["run"],
@@ -216,14 +305,16 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             "tasks": tasks(config, arm),
             "replicas": block_members(block),
             "device": config["device"],
+            **grown,
         }
     )
 
 
-def plugin_modules(config: Mapping, arm: str) -> tuple[str, str]:
-    """The modules of an arm's initializer and architecture: code of that arm's jobs only."""
-    name, architecture = config["arms"][arm]["initializer"], arm_setting(config, arm, "architecture")
-    return initializers()[name].module, architectures()[architecture].module
+def plugin_modules(config: Mapping, arm: str) -> list[str]:
+    """The modules of an arm's initializer and architectures: code of that arm's jobs only."""
+    teacher = config["arms"][arm].get("teacher")
+    networks = [arm_setting(config, name, "architecture") for name in (arm, *([teacher["arm"]] if teacher else []))]
+    return [initializers()[config["arms"][arm]["initializer"]].module, *(architectures()[n].module for n in networks)]
 
 
 def published(config: Mapping) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ stem alone; Net2Net (Chen et al. 2016) uses ``factor = sqrt(0.3)`` for the teach
 of each module.
 """
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -41,11 +42,13 @@ def _conv(in_channels: int, channels: int, kernel: int, stride: int = 1) -> nn.S
 class InceptionModule(nn.Module):
     """Four branches on the same input, concatenated along the channels in the order branch1 to branch4."""
 
-    def __init__(self, in_channels: int, widths: tuple[int, ...]):
+    def __init__(self, in_channels: int, widths: tuple[int, ...], deeper: bool = False):
         super().__init__()
         c1, c2a, c2b, c3a, c3b, c4 = widths
         self.branch1 = _conv(in_channels, c1, 1)
         self.branch2 = nn.Sequential(_conv(in_channels, c2a, 1), _conv(c2a, c2b, 3))
+        if deeper:
+            self.branch2.append(_conv(c2b, c2b, 3))
         self.branch3 = nn.Sequential(_conv(in_channels, c3a, 1), _conv(c3a, c3b, 5))
         self.branch4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), _conv(in_channels, c4, 1))
         self.out_channels = c1 + c2b + c3b + c4
@@ -57,10 +60,18 @@ class InceptionModule(nn.Module):
 class Inception(nn.Module):
     """Inception for ``(n, in_channels, h, w)`` images, h and w at least 33 to keep the last maps meaningful.
 
-    Parameter counts at ten classes: 5,998,362 (``factor`` 1), 1,886,577 (``factor`` sqrt(0.3)).
+    Parameter counts at ten classes: 5,998,362 (``factor`` 1), 1,886,577 (``factor`` sqrt(0.3)). ``deeper`` gives the second
+    branch of every module one more 3x3 convolution.
     """
 
-    def __init__(self, num_classes: int = 10, factor: float = 1.0, in_channels: int = 3, dropout: float = 0.0):
+    def __init__(
+        self,
+        num_classes: int = 10,
+        factor: float = 1.0,
+        in_channels: int = 3,
+        dropout: float = 0.0,
+        deeper: bool = False,
+    ):
         super().__init__()
         narrowest = min(min(widths) for stage in WIDTHS.values() for widths in stage)
         if int(factor * narrowest) < 1:
@@ -73,7 +84,7 @@ class Inception(nn.Module):
         for name, stage in WIDTHS.items():
             modules: list[nn.Module] = []
             for widths in stage:
-                modules.append(InceptionModule(channels, tuple(int(factor * width) for width in widths)))
+                modules.append(InceptionModule(channels, tuple(int(factor * width) for width in widths), deeper))
                 channels = modules[-1].out_channels
             if name != "stage5":
                 modules.append(nn.MaxPool2d(3, 2, 1))
@@ -88,6 +99,24 @@ class Inception(nn.Module):
 
 
 @architecture("inception")
-def inception(num_classes: int = 10, **parameters) -> Inception:
+def inception(num_classes: int = 10, factor: float = 1.0, in_channels: int = 3, dropout: float = 0.0) -> Inception:
     """Inception with batch norm; ``factor`` scales the widths inside the modules (truncated to integers)."""
-    return Inception(num_classes, **parameters)
+    return Inception(num_classes, factor, in_channels, dropout)
+
+
+@architecture("inception-narrow")
+def inception_narrow(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+    """The teacher of Net2Net's experiment: widths inside the modules times sqrt(0.3)."""
+    return Inception(num_classes, math.sqrt(0.3), in_channels, dropout)
+
+
+@architecture("inception-deeper")
+def inception_deeper(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+    """The narrow network with a second 3x3 convolution in every module's second branch."""
+    return Inception(num_classes, math.sqrt(0.3), in_channels, dropout, deeper=True)
+
+
+@architecture("inception-both")
+def inception_both(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+    """The full width, and a second 3x3 convolution in every module's second branch."""
+    return Inception(num_classes, 1.0, in_channels, dropout, deeper=True)

@@ -27,6 +27,21 @@ def names() -> list[str]:
     return sorted(architectures() | _BUILDERS)
 
 
+def build_for(name: str, num_classes: int, image_shape: tuple[int, int, int], seed: int | None = None) -> nn.Module:
+    """Build an architecture for images ``(channels, height, width)``: builders with parameters ``in_channels`` or
+    ``input_size`` are given them.
+
+    Raises:
+        InputError: the images do not have the three channels that the architecture is made for.
+    """
+    parameters = architectures()[name].parameters if name in architectures() else ()
+    channels, size = image_shape[0], image_shape[1]
+    if channels != 3 and "in_channels" not in parameters:
+        raise InputError(f"architecture {name!r} takes images of 3 channels, these have {channels}")
+    fitting = {"in_channels": channels, "input_size": size}
+    return build(name, num_classes, seed, **{key: value for key, value in fitting.items() if key in parameters})
+
+
 def build(name: str, num_classes: int, seed: int | None = None, **settings) -> nn.Module:
     """Build an architecture; with ``seed``, its default initialization is drawn from that seed alone.
 

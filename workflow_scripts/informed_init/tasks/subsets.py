@@ -1,12 +1,16 @@
 """Classification problems cut out of a data set, and training images held out for choosing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..seeds import generator
 from .readers import Images
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,58 @@ def _task(name: str, train: Images, test: Images, in_train: Tensor, in_test: Ten
         mean=train.mean,
         std=train.std,
     )
+
+
+def changed(
+    task: Task,
+    *,
+    image_size: int | None = None,
+    grayscale: bool = False,
+    train_per_class: int | None = None,
+    test_per_class: int | None = None,
+) -> Task:
+    """The task with fewer images per class, drawn by the task's name; with gray images; with images
+    resized (bilinear, antialiased). Mean and standard deviation of gray images are those of the training images.
+
+    Raises :class:`InputError` when a class has fewer images than are asked for.
+    """
+    parts = {"train": (task.train_images, task.train_labels), "test": (task.test_images, task.test_labels)}
+    for (split, (images, labels)), count in zip(parts.items(), (train_per_class, test_per_class), strict=True):
+        if count is not None:
+            chosen = _some_of_each(labels, count, f"{task.name}: {split}_per_class", generator(split, task.name))
+            images, labels = images[chosen], labels[chosen]
+        if grayscale and images.shape[1] == 3:
+            images = _by_parts(images, lambda part: (part * torch.tensor(LUMA)[:, None, None]).sum(1, keepdim=True))
+        if image_size is not None and images.shape[2:] != (image_size, image_size):
+            size = (image_size, image_size)
+            images = _by_parts(
+                images, lambda part, size=size: F.interpolate(part, size, mode="bilinear", antialias=True)
+            )
+        parts[split] = images, labels
+    (train_images, train_labels), (test_images, test_labels) = parts.values()
+    task = replace(
+        task, train_images=train_images, train_labels=train_labels, test_images=test_images, test_labels=test_labels
+    )
+    if len(task.mean) == train_images.shape[1]:
+        return task
+    pixels = train_images.double() / 255
+    return replace(task, mean=(float(pixels.mean()),), std=(float(pixels.std()),))
+
+
+def _some_of_each(labels: Tensor, count: int, where: str, rng: torch.Generator) -> Tensor:
+    """Sorted indices of ``count`` images of every class."""
+    chosen = []
+    for label in labels.unique().tolist():
+        members = (labels == label).nonzero().flatten()
+        if len(members) < count:
+            raise InputError(f"{where} is {count}, but class {label} has only {len(members)} images; ask for fewer")
+        chosen.append(members[torch.randperm(len(members), generator=rng)[:count]])
+    return torch.cat(chosen).sort().values
+
+
+def _by_parts(images: Tensor, change) -> Tensor:
+    """``change`` on float parts of a few thousand images, so that a whole data set is never held in float."""
+    return torch.cat([change(part.float()).round().clamp(0, 255).to(torch.uint8) for part in images.split(4096)])
 
 
 def hold_out(labels: Tensor, fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -4,58 +4,95 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from .. import architectures
-from ..banks import Bank
+from ..declarations import initializers
 from ..files import load_tensors, save_tensors
 from ..initializers import initialize_
 from ..seeds import derive_seed, generator
-from ..sources import Source
+from ..tasks.subsets import Task
+from .cost import images_used, multiply_adds, parameters
 from .devices import resolve_device
-from .loop import head_, train
+from .loop import Images, Problem, head_, train
 from .recipe import Recipe
 from .runner import Data, Partial, Progress, problem
 
+Resources = Mapping[str, object]  # what an initializer gets besides its settings: a bank, a source, a teacher, data
+
 
 def fresh_network(
-    architecture: str,
-    num_classes: int,
-    initializer: str,
-    settings: Mapping,
-    task: str,
-    replica: int,
-    resources: Mapping[str, Bank | Source],
+    architecture: str, num_classes: int, task: str, replica: int, image_shape: tuple[int, int, int]
 ) -> nn.Module:
-    """A network as an arm starts it: default weights and head from seeds of task and replica, then the arm's
-    initializer.
-
-    All arms of a task and replica share the default weights, the head, and the initializer's random numbers.
-    """
-    model = architectures.build(architecture, num_classes, seed=derive_seed("network", task, replica))
+    """The network that all arms of a task and replica start from: default weights and head from named seeds."""
+    model = architectures.build_for(architecture, num_classes, image_shape, seed=derive_seed("network", task, replica))
     head_(model, task, replica)
+    return model
+
+
+def initialized_(
+    model: nn.Module, initializer: str, settings: Mapping, task: str, replica: int, resources: Resources
+) -> nn.Module:
+    """Apply an arm's initializer in place; all arms of a task and replica share its random numbers."""
     rng = generator("initializer", task, replica)
     return initialize_(model, initializer, generator=rng, **settings, **resources)
+
+
+def training_images(task: Problem, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """What a data-dependent initializer may see: the training images as the network will, ``(n, c, h, w)`` float32 on the
+    CPU, and their labels; nothing that is held out."""
+    images = Images(task.train, task.mean, task.std, recipe.pixels, torch.float32, False)
+    return images.ready.permute(0, 3, 1, 2).cpu(), images.labels.cpu()
+
+
+def teacher_name(task: str, replica: int) -> str:
+    """The name of the network of a task and replica in a teacher's file."""
+    return f"{task}@{replica}"
+
+
+def _initialized(
+    spec: Mapping, task: Task, cut: Problem, recipe: Recipe, replica: int, resources: Resources
+) -> tuple[nn.Module, dict]:
+    """The network of a training, and what making it cost."""
+    shape = tuple(task.train_images.shape[1:])
+    wanted = initializers()[spec["initializer"]].parameters if spec["initializer"] in initializers() else ()
+    given = dict(resources)
+    if "data" in wanted:
+        given["data"] = training_images(cut, recipe)
+    if "teacher" in wanted:
+        teacher = architectures.build_for(spec["teacher"]["architecture"], task.num_classes, shape)
+        teacher.load_state_dict(given["teachers"][teacher_name(task.name, replica)].state_dict())
+        given["teacher"] = teacher
+    given.pop("teachers", None)
+    model = fresh_network(spec["architecture"], task.num_classes, task.name, replica, shape)
+    cost = {"parameters": parameters(model), "multiply_adds": multiply_adds(model, shape)}
+    with images_used(model) as used:
+        initialized_(model, spec["initializer"], spec["parameters"], task.name, replica, given)
+    cost |= {"images_trained": used.trained, "images_looked_at": used.looked_at, "train_images": len(cut.train)}
+    return model, cost
 
 
 def train_arm(
     spec: Mapping,
     data: Data,
-    resources: Mapping[int, Mapping[str, Bank | Source]],
+    resources: Mapping[int, Resources],
     partial: Partial,
     log: Callable[[str], None],
-) -> tuple[list[dict], list[dict]]:
-    """Train one arm on its tasks x a block of replicas: ``(rows of the curves table, seconds of each training)``.
+    keep: bool = False,
+) -> tuple[list[dict], list[dict], dict[str, dict[str, Tensor]]]:
+    """Train one arm on its tasks x a block of replicas: ``(rows of the curves table, cost of each training, networks)``.
 
     ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture,
-    tasks, replicas and device. ``resources`` gives each replica's bank or source. Under ``published`` one network is
-    carried through the tasks of a replica, as the published code does; under ``controlled`` every training starts
-    fresh.
+    tasks, replicas, device, and teacher for an arm that has one. ``resources`` gives each replica's bank, source or
+    ``teachers`` (:func:`teacher_name` -> network). Under ``published`` one network is carried through the tasks of a
+    replica, as the published code does; under ``controlled`` every training starts fresh. ``keep`` returns the trained
+    networks, by :func:`teacher_name`, for arms that others grow from.
     """
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
-    tasks = {task["name"]: data.task(task) for task in spec["tasks"]}
-    rows, seconds = [], []
+    tasks = {task["name"]: data.task(task, recipe) for task in spec["tasks"]}
+    rows, trainings, networks = [], [], {}
     for replica in spec["replicas"]:
         carried: nn.Module | None = None
         previous: Path | None = None
@@ -64,39 +101,35 @@ def train_arm(
             found = partial.load(key)
             if found is None:
                 started = time.perf_counter()
-                model = carried
+                cut = problem(task, spec["protocol"], recipe, replica, device)
+                model, cost = carried, {}
                 if model is None:
-                    model = fresh_network(
-                        spec["architecture"],
-                        task.num_classes,
-                        spec["initializer"],
-                        spec["parameters"],
-                        name,
-                        replica,
-                        resources[replica],
-                    )
+                    model, cost = _initialized(spec, task, cut, recipe, replica, resources[replica])
                     if previous is not None:  # an interrupted chain of the published protocol goes on
                         model.load_state_dict(load_tensors(previous)[0])
-                trained = train(
-                    model, problem(task, spec["protocol"], recipe, replica, device), recipe, (name, replica)
-                )
+                prepared = time.perf_counter() - started
+                trained = train(model, cut, recipe, (name, replica))
                 elapsed = time.perf_counter() - started
                 if spec["protocol"] == "published":
                     carried = model
+                if spec["protocol"] == "published" or keep:
                     save_tensors(partial.network(key), model.state_dict())
-                partial.store(key, found := [{**row, "seconds": elapsed} for row in trained])
+                cost |= {"seconds": elapsed, "seconds_initializing": prepared}
+                partial.store(key, found := [{**row, "cost": cost} for row in trained])
                 progress.finished(f"{name}, replica {replica}", found[-1], elapsed)
             else:
                 progress.resumed(f"{name}, replica {replica}")
-            if spec["protocol"] == "published":
+            if keep:
+                networks[teacher_name(name, replica)] = load_tensors(partial.network(key))[0]
+            elif spec["protocol"] == "published":
                 if previous is not None:
                     previous.unlink(missing_ok=True)
                 previous = partial.network(key)
-            seconds.append({"task": name, "replica": replica, "seconds": found[0]["seconds"]})
+            trainings.append({"task": name, "replica": replica, **found[0]["cost"]})
             identity = {key: spec[key] for key in ("run", "protocol", "recipe", "arm")} | {
                 "task": name,
                 "replica": replica,
                 "seed": derive_seed("network", name, replica),
             }
             rows += [identity | row for row in found]
-    return rows, seconds
+    return rows, trainings, networks

@@ -168,14 +168,18 @@ class LiveNetwork:
         return self.model
 
 
-def sgd_decay_factor(learning_rates: list[float], momentum: float, weight_decay: float) -> float:
+def sgd_decay_factor(
+    learning_rates: list[float], momentum: float, weight_decay: float, nesterov: bool = False
+) -> float:
     """What SGD with L2 weight decay leaves of a weight whose gradient is always zero, as a factor on its start.
 
     ``learning_rates`` has one entry a step. The recurrence of ``torch.optim.SGD`` on w = c * w0 with buffer
-    b * w0: b <- momentum * b + weight_decay * c, c <- c - lr * b.
+    b * w0: b <- momentum * b + weight_decay * c, c <- c - lr * b; with Nesterov's momentum c <- c - lr * (weight_decay * c +
+    momentum * b).
     """
     factor, buffer = 1.0, 0.0
     for lr in learning_rates:
-        buffer = momentum * buffer + weight_decay * factor
-        factor -= lr * buffer
+        gradient = weight_decay * factor
+        buffer = momentum * buffer + gradient
+        factor -= lr * (gradient + momentum * buffer if nesterov else buffer)
     return factor

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from ..errors import InputError
@@ -62,18 +63,20 @@ class Problem:
 class Images:
     """Normalized batches from a split, in channels-last memory format."""
 
-    def __init__(self, split: Split, mean, std, normalize: bool, dtype: torch.dtype, keep_raw: bool):
+    def __init__(self, split: Split, mean, std, pixels: str, dtype: torch.dtype, keep_raw: bool):
         self.labels = split.labels
         self.mean = torch.tensor(mean, device=split.images.device, dtype=dtype) * 255
         self.std = torch.tensor(std, device=split.images.device, dtype=dtype) * 255
-        self.scale = normalize
+        self.pixels = pixels
         self.dtype = dtype
         # without augmentation the pixels never change: normalize once, and a batch is one gather
         self.ready = None if keep_raw else self._normalize(split.images.to(dtype))
         self.raw = split.images if keep_raw else None
 
     def _normalize(self, pixels: Tensor) -> Tensor:
-        return (pixels - self.mean) / self.std if self.scale else pixels / 255
+        if self.pixels == "raw":
+            return pixels
+        return pixels / 255 if self.pixels == "unit" else (pixels - self.mean) / self.std
 
     def batch(self, index: Tensor, draws: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Images ``(b, c, h, w)`` and labels at ``index``, augmented by the draws of those images."""
@@ -135,39 +138,47 @@ def train(
         autocast = lambda: torch.autocast(device.type, dtype=torch.bfloat16)  # noqa: E731
     model.to(device=device, dtype=dtype)
     network = None
-    if live and recipe.optimizer == "sgd":  # Adam's update of a dead weight has no closed form
+    # Adam's update of a dead weight has no closed form, unless there is no decay: then it stays as it is
+    if live and (recipe.optimizer == "sgd" or recipe.weight_decay == 0):
         height, width, channels = problem.train.images.shape[1:]
         network = LiveNetwork(model, (channels, height, width))
     model.to(memory_format=torch.channels_last)
     optimizer = _optimizer(model, recipe)
 
     augmented = recipe.augmentation != "none"
-    load = lambda split, raw: Images(split, problem.mean, problem.std, recipe.normalize, dtype, raw)  # noqa: E731
+    load = lambda split, raw: Images(split, problem.mean, problem.std, recipe.pixels, dtype, raw)  # noqa: E731
     training, validation = load(problem.train, augmented), load(problem.validation, False)
     n = len(problem.train)
+    steps = math.ceil(n / recipe.batch_size)
     rows, rates = [], []
+    random_state = torch.get_rng_state()
     try:
+        if recipe.evaluate_start:
+            row = {"epoch": 0, "lr": recipe.rate(1, 0, steps)}
+            row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
+            rows.append(row | {"diverged": int(math.isnan(row["val_loss"]))})
+            progress(0, rows[0])
         for epoch in range(1, recipe.epochs + 1):
-            rate = recipe.rate(epoch)
             order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).to(device)
             draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
             draws = {name: values.to(device) for name, values in draws.items()}
-            model.train()
+            begin_epoch(model, (epoch - 1) / max(recipe.epochs - 1, 1), seed_names, epoch)
             total = torch.zeros(3, device=device, dtype=dtype)
-            for index in order.split(recipe.batch_size):
+            for step, index in enumerate(order.split(recipe.batch_size)):
                 if len(index) == 1:
                     continue  # batch norm cannot normalize a single image of a 1x1 map
+                rate = recipe.rate(epoch, step, steps)
                 batch, labels = training.batch(index, {name: values[index] for name, values in draws.items()})
                 with autocast():
                     logits = model(batch)
                 logits = logits.to(dtype)
-                loss = F.cross_entropy(logits, labels)
+                loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
                 loss.backward()
                 with torch.no_grad():
                     optimizer.step(rate)
                 rates.append(rate)
                 total += _counts(logits.detach(), labels, loss.detach())
-            row = {"epoch": epoch, "lr": rate, **_metrics("train", total, n)}
+            row = {"epoch": epoch, "lr": recipe.rate(epoch, 0, steps), **_metrics("train", total, n)}
             row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
             row["diverged"] = int(math.isnan(row["train_loss"]))
             if epoch == recipe.epochs and problem.test is not None:
@@ -177,15 +188,28 @@ def train(
             if row["diverged"]:
                 break
     finally:
+        torch.set_rng_state(random_state)
         if network is not None:
-            network.restore(sgd_decay_factor(rates, recipe.momentum, recipe.weight_decay))
+            decayed = recipe.optimizer == "sgd"
+            decay = rates, recipe.momentum, recipe.weight_decay, recipe.nesterov
+            network.restore(sgd_decay_factor(*decay) if decayed else 1.0)
         model.to(memory_format=torch.contiguous_format)
     return _fill_diverged(rows, recipe)
 
 
+def begin_epoch(model: nn.Module, progress: float, seed_names: tuple[str | int, ...], epoch: int) -> None:
+    """Training mode; dropout's random numbers from a named seed; and layers that change while training (an attribute
+    ``progress``, from 0 to 1) are told how far it is."""
+    model.train()
+    torch.manual_seed(derive_seed("noise", *seed_names, epoch))
+    for module in model.modules():
+        if hasattr(module, "progress"):
+            module.progress = progress
+
+
 def _fill_diverged(rows: list[dict], recipe: Recipe) -> list[dict]:
     """A training that diverged still has a row for every epoch, so that tables of all trainings have one shape."""
-    for epoch in range(len(rows) + 1, recipe.epochs + 1):
+    for epoch in range(rows[-1]["epoch"] + 1, recipe.epochs + 1):
         rows.append({**rows[-1], "epoch": epoch, "lr": recipe.rate(epoch)})
     return rows
 
@@ -196,8 +220,8 @@ class Sgd:
     Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float):
-        self.parameters, self.momentum, self.weight_decay = parameters, momentum, weight_decay
+    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
+        self.parameters, self.recipe = parameters, recipe
         self.buffers: list[Tensor | None] = [None] * len(parameters)
         self.fused = parameters[0].device.type in ("cpu", "cuda")  # elsewhere torch has no fused kernel
 
@@ -209,10 +233,10 @@ class Sgd:
             self.buffers,
             fused=self.fused,
             lr=rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
+            momentum=self.recipe.momentum,
+            weight_decay=self.recipe.weight_decay,
             dampening=0.0,
-            nesterov=False,
+            nesterov=self.recipe.nesterov,
             maximize=False,
         )
         for parameter in self.parameters:
@@ -220,30 +244,47 @@ class Sgd:
 
 
 class Adam:
-    """``torch.optim.Adam`` with L2 weight decay, stepped at a given rate."""
+    """torch's Adam update (betas 0.9 and 0.999) with L2 weight decay, through its functional form as :class:`Sgd`."""
 
-    def __init__(self, parameters: list[nn.Parameter], weight_decay: float):
-        fused = parameters[0].device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(parameters, weight_decay=weight_decay, fused=fused)
+    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
+        self.parameters, self.recipe = parameters, recipe
+        self.first = [torch.zeros_like(parameter) for parameter in parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+        self.fused = parameters[0].device.type in ("cpu", "cuda")
 
     def step(self, rate: float) -> None:
         """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        adam(
+            self.parameters,
+            [parameter.grad for parameter in self.parameters],
+            self.first,
+            self.second,
+            [],
+            self.steps,
+            fused=self.fused,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=self.recipe.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+        for parameter in self.parameters:
+            parameter.grad = None
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> Sgd | Adam:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if recipe.optimizer == "adam":
-        return Adam(parameters, recipe.weight_decay)
-    return Sgd(parameters, recipe.momentum, recipe.weight_decay)
+    return (Adam if recipe.optimizer == "adam" else Sgd)(parameters, recipe)
 
 
 def head_(model: nn.Module, *seed_names: str | int) -> None:
     """Draw the classifier head (the last ``nn.Linear``) by torch's default rule from its own named seed."""
-    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linear:  # SqueezeNet classifies by a convolution: it keeps the draw of its network's seed
+        return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("head", *seed_names))
-        head.reset_parameters()
+        linear[-1].reset_parameters()

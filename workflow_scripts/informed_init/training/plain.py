@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..seeds import generator
 from . import augmentation
-from .loop import Problem, Split
+from .loop import Problem, Split, begin_epoch
 from .recipe import Recipe
 
 
@@ -32,8 +32,9 @@ class Samples(Dataset):
         image = self.split.images[i].permute(2, 0, 1).to(self.dtype)
         if self.draws:
             image = augmentation.apply(image[None], {k: v[i : i + 1] for k, v in self.draws.items()})[0]
-        image = image / 255
-        if self.recipe.normalize:
+        if self.recipe.pixels != "raw":
+            image = image / 255
+        if self.recipe.pixels == "normalized":
             image = (image - self.mean) / self.std
         return image, int(self.split.labels[i])
 
@@ -48,24 +49,28 @@ def train_plain(
     if recipe.optimizer == "adam":
         optimizer = torch.optim.Adam(model.parameters(), rate, weight_decay=recipe.weight_decay)
     else:
-        optimizer = torch.optim.SGD(model.parameters(), rate, recipe.momentum, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.SGD(
+            model.parameters(), rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
+        )
     n = len(problem.train)
     rows = []
     for epoch in range(1, recipe.epochs + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(epoch)
         order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).tolist()
         draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
         samples = Samples(problem.train, problem, recipe, draws)
-        model.train()
+        begin_epoch(model, (epoch - 1) / max(recipe.epochs - 1, 1), seed_names, epoch)
         loss_sum = hits = 0.0
-        for images, labels in DataLoader(samples, batch_size=recipe.batch_size, sampler=order):
+        # a generator of its own, or the loader would draw from the one that dropout draws from
+        loader = DataLoader(samples, batch_size=recipe.batch_size, sampler=order, generator=torch.Generator())
+        for step, (images, labels) in enumerate(loader):
             if len(labels) == 1:
                 continue
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(epoch, step, len(loader))
             images, labels = images.to(device), labels.to(device)
             optimizer.zero_grad()
             logits = model(images)
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             loss.backward()
             optimizer.step()
             loss_sum += loss.item() * len(labels)

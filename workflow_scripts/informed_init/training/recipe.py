@@ -1,6 +1,7 @@
 """What a recipe is: optimizer, schedule, epochs, batch, augmentation, precision. No torch here, so that checks stay
 quick."""
 
+import math
 from dataclasses import dataclass, fields
 
 from ..errors import InputError
@@ -8,14 +9,24 @@ from ..errors import InputError
 AUGMENTATIONS = ("none", "flip-rotation", "crop-flip")
 PRECISIONS = ("float32", "bfloat16", "float64")
 OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("steps", "cosine", "one-cycle")
+PIXELS = ("normalized", "unit", "raw")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How one training goes. ``learning_rate`` is ``((first epoch, rate), ...)``: each rate holds from its epoch on.
 
+    Under ``schedule`` ``cosine`` and ``one-cycle`` it is ``((1, peak),)`` and the rate changes every step: cosine falls
+    from the peak to zero; one-cycle (Smith 2018, with torch's ``OneCycleLR`` defaults) rises from peak / 25 over the first
+    30 % and falls to peak / 250,000.
+
     ``validation_fraction`` of the training images of every class is held out for the per-epoch curve under the
     ``controlled`` protocol; the ``published`` protocol ignores it, as it looks at the test split every epoch.
+    ``evaluate_start`` adds a row for epoch 0: the network before its first step.
+
+    ``pixels`` are ``normalized`` by the data set's mean and standard deviation, ``unit`` ([0, 1]) or ``raw`` (0 to 255).
+    ``image_size`` and ``grayscale`` change the images, ``train_per_class`` and ``test_per_class`` take a part of them.
     """
 
     epochs: int
@@ -24,10 +35,18 @@ class Recipe:
     optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    nesterov: bool = False
+    schedule: str = "steps"
+    label_smoothing: float = 0.0
     augmentation: str = "none"
-    normalize: bool = True
+    pixels: str = "normalized"
     precision: str = "float32"
     validation_fraction: float = 0.1
+    evaluate_start: bool = False
+    image_size: int | None = None
+    grayscale: bool = False
+    train_per_class: int | None = None
+    test_per_class: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "learning_rate", tuple((int(e), float(r)) for e, r in self.learning_rate))
@@ -38,11 +57,19 @@ class Recipe:
             ("augmentation", self.augmentation, AUGMENTATIONS),
             ("precision", self.precision, PRECISIONS),
             ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("pixels", self.pixels, PIXELS),
         ):
             if value not in known:
                 raise InputError(f"{name}: {value!r} is not one of {', '.join(known)}")
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError("epochs must be at least 1 and batch_size at least 2")
+        if self.schedule != "steps" and len(starts) > 1:
+            raise InputError(
+                f"learning_rate: schedule {self.schedule!r} takes one rate, [[1, peak]], got {len(starts)}"
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing}")
         if not 0 <= self.validation_fraction < 1:
             raise InputError(f"validation_fraction must lie in [0, 1), got {self.validation_fraction}")
 
@@ -55,6 +82,19 @@ class Recipe:
             raise InputError(f"recipe: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
         return cls(**settings)
 
-    def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 1."""
-        return next(rate for start, rate in reversed(self.learning_rate) if start <= epoch)
+    def rate(self, epoch: int, step: int = 0, steps: int = 1) -> float:
+        """The learning rate of an epoch, counted from 1, at one of its ``steps``, counted from 0."""
+        if self.schedule == "steps":
+            return next(rate for start, rate in reversed(self.learning_rate) if start <= epoch)
+        peak, done, total = self.learning_rate[0][1], (epoch - 1) * steps + step, self.epochs * steps
+        if self.schedule == "cosine":
+            return _cosine(peak, 0.0, done / total)
+        rise, last = 0.3 * total - 1, total - 1
+        if done <= rise:
+            return _cosine(peak / 25, peak, done / rise)
+        return _cosine(peak, peak / 250_000, (done - rise) / (last - rise))
+
+
+def _cosine(start: float, end: float, part: float) -> float:
+    """From ``start`` to ``end`` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2

@@ -111,11 +111,20 @@ class Data:
         """Read the two split files of a data set."""
         return cls(load_split(train), load_split(test))
 
-    def task(self, task: Mapping) -> subsets.Task:
-        """The task named in the config: two superclasses, or the whole data set."""
+    def task(self, task: Mapping, recipe: Recipe) -> subsets.Task:
+        """The task named in the config, two superclasses or the whole data set, with the images as the recipe wants
+        them."""
         if task.get("superclasses"):
-            return subsets.pair_task(self.train, self.test, tuple(task["superclasses"]), task["name"])
-        return subsets.whole_task(self.train, self.test, task["name"])
+            cut = subsets.pair_task(self.train, self.test, tuple(task["superclasses"]), task["name"])
+        else:
+            cut = subsets.whole_task(self.train, self.test, task["name"])
+        return subsets.changed(
+            cut,
+            image_size=recipe.image_size,
+            grayscale=recipe.grayscale,
+            train_per_class=recipe.train_per_class,
+            test_per_class=recipe.test_per_class,
+        )
 
 
 def problem(task: subsets.Task, protocol: str, recipe: Recipe, replica: int, device: torch.device) -> Problem:
@@ -156,7 +165,7 @@ def train_sources(
         found = partial.load(name)
         if found is None:
             started = time.perf_counter()
-            cut = data.task(task)
+            cut = data.task(task, recipe)
             model = architectures.build(spec["architecture"], cut.num_classes, seed=derive_seed("source", name))
             whole = Split.on(device, cut.train_images, cut.train_labels)
             _, held_out = subsets.hold_out(cut.train_labels, 0.1, generator("validation", name, "source"))

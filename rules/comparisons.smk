@@ -1,0 +1,56 @@
+# Families with a baseline: every arm at its best recipe, and what it cost, teachers and pretraining included.
+rule compare_family:
+    input:
+        unpack(compared_inputs),
+        code=code("compare_family.py"),
+    output:
+        table_csv="<results>/tables/{family}.csv",
+        markdown="<results>/tables/{family}.md",
+        html=report(
+            "<results>/tables/{family}.html",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels={"family": "{family}", "kind": "table"},
+        ),
+        costs_png=report(
+            "<results>/figures/{family}-costs.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels={"family": "{family}", "kind": "curves"},
+        ),
+        costs_svg="<results>/figures/{family}-costs.svg",
+        costs_csv="<results>/figures/{family}-costs.csv",
+        png=report(
+            "<results>/figures/{family}.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels={"family": "{family}", "kind": "differences"},
+        ),
+        svg="<results>/figures/{family}.svg",
+        csv="<results>/figures/{family}.csv",
+    wildcard_constraints:
+        family="|".join(flow.compared_families(config)) or "(?!)",
+    log:
+        "<results>/logs/compare_family/{family}.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=lambda wildcards: flow.comparison_spec(config, wildcards.family),
+        chance=flow.chance(config),
+    message:
+        "Comparing the arms of {wildcards.family}"
+    script:
+        "../workflow_scripts/compare_family.py"
+
+
+for family in flow.compared_families(config):
+
+    rule:
+        name:
+            family
+        input:
+            f"<results>/tables/{family}.csv",

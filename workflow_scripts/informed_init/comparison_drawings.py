@@ -1,0 +1,82 @@
+"""Pictures of a compared family: curves by epoch and by total cost, and the paired differences at the best recipes."""
+
+from pathlib import Path
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.ticker import MaxNLocator
+
+from .curves import write_csv
+from .drawings import draw_differences
+from .errors import InputError
+from .figures import WIDTH, blank_figure, save_figure, style
+
+
+def draw_costs(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, path_csv: Path) -> None:
+    """A row of two pictures per panel: validation accuracy by epoch, and by what it cost since nothing was trained.
+
+    ``table`` is :func:`.comparison.cost_curves`'s. Arms of one label have one color in all panels.
+    """
+    if table.empty:
+        raise InputError(f"figure {title!r}: no curves to draw")
+    panels, labels = list(table["panel"].unique()), list(table["label"].unique())
+    colors = dict(zip(labels, map(to_hex, sns.color_palette("colorblind", len(labels))), strict=True))
+    sizes = sorted(set(table["n"]))
+    n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
+    words = "line: mean validation accuracy at the arm's best recipe" + (
+        "; band: 95 % interval" if sizes[-1] > 1 else ""
+    )
+    with style():
+        legend = 0.2 + 0.16 * -(-len(labels) // 3)
+        words += f"; {n}{'' if sizes[-1] > 1 else ': no interval'}"
+        figure = blank_figure(2 * WIDTH, legend + 2.1 * len(panels), title, words)
+        grid = figure.subplots(len(panels), 2, squeeze=False, sharey="row")
+        for row, panel in zip(grid, panels, strict=True):
+            part = table[table["panel"] == panel]
+            for axes, column in zip(row, ("epoch", "cost"), strict=True):
+                _draw_lines(axes, part, column, colors)
+                axes.set_xlim(left=min(0, float(part[column].min())))
+                axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=column == "epoch"))
+            row[0].set_ylim(*_limits(part))
+            row[0].set_ylabel("accuracy (%)")
+            row[0].set_title(panel, loc="left", pad=4)
+        grid[-1, 0].set_xlabel("epoch")
+        grid[-1, 1].set_xlabel("total cost (tera multiply-adds), inherited included")
+        handles, names = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower left", ncols=3, frameon=False)
+        save_figure(figure, path_png, path_svg)
+    write_csv(table, path_csv)
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """All lines, and of the bands what leaves the lines half of the height."""
+    low, high = table["mean"].min(), table["mean"].max()
+    room = max(high - low, 1.0) / 4
+    bands = table[["low", "high"]].fillna({"low": low, "high": high})
+    return max(min(low, bands["low"].min()), low - room) - 0.1 * room, min(
+        max(high, bands["high"].max()), high + room
+    ) + 0.1 * room
+
+
+def _draw_lines(axes: Axes, part: pd.DataFrame, column: str, colors: dict[str, str]) -> None:
+    for label, rows in part.groupby("label", sort=False):
+        color = colors[label]
+        axes.fill_between(rows[column], rows["low"], rows["high"], color=color, alpha=0.12, linewidth=0)
+        axes.plot(rows[column], rows["mean"], color=color, linewidth=1.3, marker="o", markersize=2, label=label)
+
+
+def draw_compared(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, path_csv: Path) -> None:
+    """The paired differences of :func:`.comparison.compare` from each arm's own baseline; arms without one are left out."""
+    rows = table[table["difference"].notna()]
+    against = rows["baseline"].nunique() > rows["panel"].nunique()
+    several = rows["panel"].nunique() > 1
+    labels = [
+        " ".join([row.panel] * several + [row.label])
+        + (f"\nagainst {row.baseline.removeprefix(f'{row.panel}-')}" if against else "")
+        for row in rows.itertuples()
+    ]
+    reference = "its baseline" if against or several or rows.empty else rows["baseline"].iloc[0]
+    rows = rows.rename(columns={"difference": "mean"}).assign(label=labels)
+    draw_differences(rows, title, path_png, path_svg, path_csv, reference=reference, width=1.5 * WIDTH)
