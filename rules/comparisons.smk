@@ -28,10 +28,10 @@ rule compare_family:
         ),
         svg="<results>/figures/{family}.svg",
         csv="<results>/figures/{family}.csv",
-    wildcard_constraints:
-        family="|".join(flow.compared_families(config)) or "(?!)",
     log:
         "<results>/logs/compare_family/{family}.log",
+    wildcard_constraints:
+        family="|".join(flow.compared_families(config)) or "(?!)",
     localrule: True
     conda:
         "../envs/cpu.yaml"

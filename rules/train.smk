@@ -5,12 +5,12 @@ rule train_arm:
     output:
         curves="<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv",
         record="<results>/records/{protocol}/{recipe}/{arm}/{block}.json",
-    wildcard_constraints:
-        arm=rf"(?!(?:{TEACHERS})/)[\w-]+" if TEACHERS else r"[\w-]+",
     log:
         "<results>/logs/train_arm/{protocol}-{recipe}-{arm}-{block}.log",
     benchmark:
         "<results>/benchmarks/train_arm/{protocol}-{recipe}-{arm}-{block}.jsonl"
+    wildcard_constraints:
+        arm=rf"(?!(?:{TEACHERS})/)[\w-]+" if TEACHERS else r"[\w-]+",
     conda:
         "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
     threads: 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision.transforms.v2.functional as v2
 from informed_init.errors import InputError
 from informed_init.files import save_tensors
 from informed_init.seeds import generator
@@ -528,3 +529,48 @@ def test_the_real_cifar100_has_its_known_counts_and_is_what_torchvision_reads():
         reference = torchvision_set(root, train=split == "train")
         assert np.array_equal(images.images.permute(0, 2, 3, 1).numpy(), reference.data)
         assert images.labels.tolist() == reference.targets and images.class_names == reference.classes
+
+
+# ---------------------------------------------------------------- images changed for a recipe
+
+
+@pytest.fixture
+def colored():
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (40, 3, 28, 28), generator=rng, dtype=torch.uint8)
+    labels = torch.arange(40) % 4
+    return subsets.Task("t", images, labels, images[:20], labels[:20], 4, (0.5,) * 3, (0.2,) * 3)
+
+
+def test_fewer_images_are_a_fixed_part_with_each_class_the_same(colored):
+    part = subsets.changed(colored, train_per_class=3, test_per_class=2)
+    assert part.train_labels.bincount().tolist() == [3] * 4
+    assert part.test_labels.bincount().tolist() == [2] * 4
+    assert torch.equal(part.train_images, subsets.changed(colored, train_per_class=3).train_images)
+    whole = {
+        image.numpy().tobytes(): int(label)
+        for image, label in zip(colored.train_images, colored.train_labels, strict=True)
+    }
+    for image, label in zip(part.train_images, part.train_labels, strict=True):
+        assert whole[image.numpy().tobytes()] == label
+
+
+def test_gray_images_are_pils_and_bring_their_own_statistics(colored):
+    gray = subsets.changed(colored, grayscale=True)
+    theirs = np.stack(
+        [np.asarray(Image.fromarray(i.permute(1, 2, 0).numpy()).convert("L")) for i in colored.train_images]
+    )
+    assert np.abs(gray.train_images[:, 0].numpy().astype(int) - theirs).max() <= 1
+    pixels = gray.train_images.double() / 255
+    assert (gray.mean, gray.std) == ((pytest.approx(float(pixels.mean())),), (pytest.approx(float(pixels.std())),))
+
+
+def test_resized_images_are_torchvisions(colored):
+    resized = subsets.changed(colored, image_size=64).train_images
+    theirs = v2.resize(colored.train_images, [64, 64], antialias=True)
+    assert (resized.int() - theirs.int()).abs().max() <= 1
+
+
+def test_more_images_than_there_are_is_one_line(colored):
+    with pytest.raises(InputError, match="t: train_per_class is 11, but class 0 has only 10 images; ask for fewer"):
+        subsets.changed(colored, train_per_class=11)

@@ -1,5 +1,6 @@
 """The engine computes what the plain loop computes, and its draws belong to task and replica alone."""
 
+import functools
 import math
 import os
 import subprocess
@@ -22,7 +23,8 @@ QUICK = {"epochs": 2, "learning_rate": [[1, 0.01], [2, 0.002]], "batch_size": 32
 
 
 def trained(problem, recipe, engine, architecture="resnet18", names=("stripes", 0), **options):
-    model = architectures.build(architecture, problem.num_classes, seed=1)
+    height, width, channels = problem.train.images.shape[1:]
+    model = architectures.build_for(architecture, problem.num_classes, (channels, height, width), seed=1)
     rows = engine(model, problem, recipe, names, **options)
     return model.state_dict(), rows
 
@@ -44,10 +46,80 @@ def test_in_float64_the_engine_is_the_plain_loop(architecture, kind):
     assert_same(engine, plain, 1e-10)
 
 
-def test_with_adam_the_engine_is_the_plain_loop():
-    recipe = Recipe(**QUICK, precision="float64", optimizer="adam")
+@pytest.mark.parametrize("kind", ["none", "flip-rotation"])
+@pytest.mark.parametrize(
+    ("architecture", "size"),
+    [
+        ("resnet18-small", 64),
+        ("resnet18-custom-small", 64),
+        ("lenet-bn", 32),
+        ("compact-small", 32),
+        ("inception-narrow", 33),
+    ],
+)
+def test_every_architecture_trains_as_in_the_plain_loop(architecture, size, kind):
+    recipe = Recipe(**QUICK | {"batch_size": 12}, precision="float64", augmentation=kind)
+    problem = small_problem(n=24, size=size)
+    assert_same(*(trained(problem, recipe, f, architecture) for f in (loop.train, train_plain)), 1e-9)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam"},
+        {"optimizer": "adam", "weight_decay": 0.0},
+        {"nesterov": True, "weight_decay": 0.01},
+        {"schedule": "one-cycle", "learning_rate": [[1, 0.05]], "label_smoothing": 0.1},
+        {"schedule": "cosine", "learning_rate": [[1, 0.05]], "pixels": "raw"},
+    ],
+)
+def test_under_every_setting_the_engine_is_the_plain_loop(settings):
+    recipe = Recipe(**QUICK | settings, precision="float64")
     problem = small_problem(n=64)
-    assert_same(trained(problem, recipe, loop.train), trained(problem, recipe, train_plain), 1e-9)
+    assert_same(*(trained(problem, recipe, f, "resnet18-small") for f in (loop.train, train_plain)), 1e-9)
+
+
+def test_dropout_is_drawn_from_the_trainings_own_seed():
+    recipe, problem = Recipe(**QUICK, precision="float64"), small_problem(n=48)
+    build = functools.partial(architectures.build, "lenet", 4, seed=1, in_channels=3, dropout=0.5)
+    models = [build() for _ in range(3)]
+    rows = [
+        engine(model, problem, recipe, ("d", 0))
+        for engine, model in zip((loop.train, train_plain), models[:2], strict=True)
+    ]
+    assert rows[0][-1]["train_loss"] == pytest.approx(rows[1][-1]["train_loss"], rel=1e-10)
+    before = torch.get_rng_state()
+    other = loop.train(models[2], problem, recipe, ("d", 1))
+    assert other[-1]["train_loss"] != pytest.approx(rows[0][-1]["train_loss"], rel=1e-3)
+    assert torch.equal(
+        torch.get_rng_state(), before
+    )  # and the caller's own random numbers go on as if nothing had been
+
+
+@pytest.mark.parametrize(("schedule", "reference"), [("one-cycle", "OneCycleLR"), ("cosine", "CosineAnnealingLR")])
+def test_schedules_are_torchs(schedule, reference):
+    steps, epochs = 7, 5
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.3)
+    options = {"max_lr": 0.3, "total_steps": steps * epochs} if schedule == "one-cycle" else {"T_max": steps * epochs}
+    theirs = getattr(torch.optim.lr_scheduler, reference)(optimizer, **options)
+    recipe = Recipe(epochs=epochs, learning_rate=[[1, 0.3]], schedule=schedule)
+    for epoch in range(1, epochs + 1):
+        for step in range(steps):
+            assert recipe.rate(epoch, step, steps) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+            optimizer.step()
+            if (epoch, step) != (epochs, steps - 1):
+                theirs.step()
+
+
+def test_a_curve_may_begin_before_the_first_step():
+    recipe, problem = Recipe(**QUICK, evaluate_start=True), small_problem(n=64)
+    model = architectures.build("resnet18-small", 4, seed=1)
+    model.fc.weight.data.zero_()
+    model.fc.bias.data.copy_(torch.tensor([0.0, 0.0, 9.0, 0.0]))
+    rows = loop.train(model, problem, recipe, ("start", 0))
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert rows[0]["val_accuracy"] == 100 * (problem.validation.labels == 2).double().mean()
+    assert "test_accuracy" not in rows[0]
 
 
 def test_in_float32_one_epoch_stays_within_rounding():

@@ -75,7 +75,12 @@ def train_plain(
             optimizer.step()
             loss_sum += loss.item() * len(labels)
             hits += (logits.argmax(1) == labels).sum().item()
-        row = {"epoch": epoch, "lr": recipe.rate(epoch), "train_loss": loss_sum / n, "train_accuracy": 100 * hits / n}
+        row = {
+            "epoch": epoch,
+            "lr": recipe.rate(epoch, 0, len(loader)),
+            "train_loss": loss_sum / n,
+            "train_accuracy": 100 * hits / n,
+        }
         row |= _evaluate(model, problem.validation, problem, recipe, "val")
         if epoch == recipe.epochs and problem.test is not None:
             row |= _evaluate(model, problem.test, problem, recipe, "test")
