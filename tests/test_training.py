@@ -13,7 +13,7 @@ import torchvision.transforms.v2.functional as v2
 from informed_init import architectures
 from informed_init.errors import InputError
 from informed_init.seeds import generator
-from informed_init.training import augmentation, devices, loop
+from informed_init.training import augmentation, devices, loop, steps, together
 from informed_init.training.plain import train_plain
 from informed_init.training.recipe import Recipe
 from problems import small_problem
@@ -234,3 +234,76 @@ def test_a_gpu_is_free_again_when_its_job_ends_however_it_ends(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment)
     assert killed.returncode == -9
     assert devices.take_gpu(2, tmp_path) == 0
+
+
+# ---------------------------------------------------------------- several trainings on one device
+
+
+def starts(count, fits=100, **settings):
+    """Trainings of a small network that run out of memory when more than ``fits`` are in flight; and their networks."""
+    problem, recipe = small_problem(n=32), Recipe(**QUICK | settings)
+    models = [architectures.build("lenet", 4, seed=number, in_channels=3, dropout=0.5) for number in range(count)]
+    flying = []
+
+    def start(number):
+        flying.append(number)
+        try:
+            for _ in range(2):
+                if len(flying) > fits:
+                    raise torch.OutOfMemoryError("too many")
+                yield
+            models[number] = architectures.build("lenet", 4, seed=number, in_channels=3, dropout=0.5)
+            return (yield from loop.training(models[number], problem, recipe, ("together", number)))
+        finally:
+            flying.remove(number)
+
+    return [functools.partial(start, number) for number in range(count)], models
+
+
+@pytest.mark.parametrize(("at_once", "fits"), [(1, 100), (4, 100), (5, 2), (8, 1)])
+def test_trainings_side_by_side_are_the_ones_alone(at_once, fits):
+    alone, models = starts(5)
+    expected = [together.run_together([start], torch.device("cpu"), 1)[0] for start in alone]
+    beside, others = starts(5, fits)
+    assert together.run_together(beside, torch.device("cpu"), at_once) == expected
+    for model, other in zip(models, others, strict=True):
+        assert all(
+            torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True)
+        )
+
+
+def test_one_training_that_does_not_fit_says_so():
+    with pytest.raises(torch.OutOfMemoryError, match="too many"):
+        together.run_together(starts(3, 0)[0], torch.device("cpu"), 4)
+
+
+def test_memory_is_what_the_layers_weigh_and_what_a_step_saves():
+    model = torch.nn.Sequential(torch.nn.Linear(100, 50), torch.nn.ReLU(), torch.nn.Linear(50, 10))
+    recipe = Recipe(epochs=1, learning_rate=[[1, 0.1]], batch_size=128)
+    weights, saved, ends = 4 * (5050 + 510), 4 * 128 * (100 + 50), 4 * 128 * (100 + 10)
+    assert together.memory_needed(model, (100,), recipe) == 3 * weights + saved + 2 * ends
+    adam = Recipe(epochs=1, learning_rate=[[1, 0.1]], batch_size=128, optimizer="adam")
+    assert together.memory_needed(model, (100,), adam) == 4 * weights + saved + 2 * ends
+    assert model[0].weight.device.type == "cpu"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_step_with_inputs_at_fixed_addresses_is_the_same_step(optimizer, monkeypatch):
+    """What a GPU records as a graph computes the same; recording itself needs a GPU."""
+    recipe, problem = Recipe(**QUICK, precision="float64", optimizer=optimizer), small_problem(n=72)
+    expected = trained(problem, recipe, loop.train, "resnet18-small")
+    make = steps.make_step
+    monkeypatch.setattr(loop, "make_step", lambda *arguments: steps.StaticStep(make(*arguments)))
+    assert_same(trained(problem, recipe, loop.train, "resnet18-small"), expected, 1e-12)
+
+
+def test_a_network_with_dropout_is_not_recorded():
+    arguments = Recipe(**QUICK), None, torch.float32, True
+    model = architectures.build("lenet", 4, dropout=0.5)
+    assert type(steps.make_step(model, *arguments)) is steps.Step
+
+
+def test_tf32_on_a_cpu_is_refused():
+    recipe = Recipe(**QUICK, precision="tf32")
+    with pytest.raises(InputError, match="precision: tf32 exists on CUDA only, the device is cpu"):
+        trained(small_problem(n=64), recipe, loop.train, "resnet18-small")

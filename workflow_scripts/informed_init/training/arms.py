@@ -1,7 +1,8 @@
 """The body of the jobs that train arms: fresh networks, initialized as the arm says, trained under a protocol."""
 
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -15,9 +16,10 @@ from ..seeds import derive_seed, generator
 from ..tasks.subsets import Task
 from .cost import images_used, multiply_adds, parameters
 from .devices import resolve_device
-from .loop import Images, Problem, head_, train
+from .loop import Images, Problem, head_, training
 from .recipe import Recipe
 from .runner import Data, Partial, Progress, problem
+from .together import run_together, trainings_that_fit
 
 Resources = Mapping[str, object]  # what an initializer gets besides its settings: a bank, a source, a teacher, data
 
@@ -91,45 +93,87 @@ def train_arm(
     """
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
-    tasks = {task["name"]: data.task(task, recipe) for task in spec["tasks"]}
+    tasks = [data.task(task, recipe) for task in spec["tasks"]]
+    chain = _chain_of(spec, tasks, recipe, device, resources, partial, progress, keep)
+    whole = spec["protocol"] == "published"
+    places = [(replica, None if whole else number) for replica in spec["replicas"] for number in range(len(tasks))]
+    starts = [functools.partial(chain, *place) for place in dict.fromkeys(places)]
+    run_together(starts, device, _at_once(spec, tasks[0], recipe, device))
+
     rows, trainings, networks = [], [], {}
     for replica in spec["replicas"]:
+        for number, task in enumerate(tasks):
+            key = _key(replica, number)
+            found = partial.load(key)
+            if keep:
+                networks[teacher_name(task.name, replica)] = load_tensors(partial.network(key))[0]
+            trainings.append({"task": task.name, "replica": replica, **found[0]["cost"]})
+            identity = {name: spec[name] for name in ("run", "protocol", "recipe", "arm")} | {
+                "task": task.name,
+                "replica": replica,
+                "seed": derive_seed("network", task.name, replica),
+            }
+            rows += [identity | row for row in found]
+    return rows, trainings, networks
+
+
+def _key(replica: int, number: int) -> str:
+    return f"{replica:03d}-{number:02d}"
+
+
+def _at_once(spec: Mapping, task: Task, recipe: Recipe, device: torch.device) -> int:
+    """How many trainings of the arm run side by side."""
+    if device.type != "cuda":
+        return 1
+    shape = tuple(task.train_images.shape[1:])
+    return trainings_that_fit(
+        fresh_network(spec["architecture"], task.num_classes, task.name, 0, shape), shape, recipe, device
+    )
+
+
+def _chain_of(
+    spec: Mapping,
+    tasks: Sequence[Task],
+    recipe: Recipe,
+    device: torch.device,
+    resources: Mapping[int, Resources],
+    partial: Partial,
+    progress: Progress,
+    keep: bool,
+) -> Callable[[int, int | None], Iterator[None]]:
+    """``chain(replica, number)`` trains one task of a replica, or all, each from where the last one ended, if ``number`` is
+    None. What is finished is kept in ``partial`` at once, and what is found there is not trained again."""
+
+    def chain(replica: int, number: int | None) -> Iterator[None]:
         carried: nn.Module | None = None
         previous: Path | None = None
-        for position, (name, task) in enumerate(tasks.items()):
-            key = f"{replica:03d}-{position:02d}"
-            found = partial.load(key)
-            if found is None:
+        for position, task in enumerate(tasks):
+            if number is not None and position != number:
+                continue
+            key, name = _key(replica, position), f"{task.name}, replica {replica}"
+            if partial.load(key) is not None:
+                progress.resumed(name)
+            else:
                 started = time.perf_counter()
                 cut = problem(task, spec["protocol"], recipe, replica, device)
                 model, cost = carried, {}
                 if model is None:
                     model, cost = _initialized(spec, task, cut, recipe, replica, resources[replica])
-                    if previous is not None:  # an interrupted chain of the published protocol goes on
+                    if previous is not None:  # an interrupted chain goes on
                         model.load_state_dict(load_tensors(previous)[0])
                 prepared = time.perf_counter() - started
-                trained = train(model, cut, recipe, (name, replica))
+                rows = yield from training(model, cut, recipe, (task.name, replica))
                 elapsed = time.perf_counter() - started
-                if spec["protocol"] == "published":
+                if number is None:
                     carried = model
-                if spec["protocol"] == "published" or keep:
+                if number is None or keep:
                     save_tensors(partial.network(key), model.state_dict())
                 cost |= {"seconds": elapsed, "seconds_initializing": prepared}
-                partial.store(key, found := [{**row, "cost": cost} for row in trained])
-                progress.finished(f"{name}, replica {replica}", found[-1], elapsed)
-            else:
-                progress.resumed(f"{name}, replica {replica}")
-            if keep:
-                networks[teacher_name(name, replica)] = load_tensors(partial.network(key))[0]
-            elif spec["protocol"] == "published":
+                partial.store(key, [{**row, "cost": cost} for row in rows])
+                progress.finished(name, rows[-1], elapsed)
+            if number is None and not keep:
                 if previous is not None:
                     previous.unlink(missing_ok=True)
                 previous = partial.network(key)
-            trainings.append({"task": name, "replica": replica, **found[0]["cost"]})
-            identity = {key: spec[key] for key in ("run", "protocol", "recipe", "arm")} | {
-                "task": name,
-                "replica": replica,
-                "seed": derive_seed("network", name, replica),
-            }
-            rows += [identity | row for row in found]
-    return rows, trainings, networks
+
+    return chain

@@ -55,3 +55,17 @@ def resolve_device(name: str) -> torch.device:
     elif name.startswith("cuda:") and int(name[5:]) >= torch.cuda.device_count():
         raise InputError(f"device: {name} was asked for, but there are only {torch.cuda.device_count()} CUDA devices")
     return torch.device(name)
+
+
+def set_precision(device: torch.device, precision: str) -> None:
+    """Say whether CUDA may round float32 products to TF32; torch's own default has changed between versions.
+
+    Raises:
+        InputError: ``tf32`` is asked for where there is none.
+    """
+    if precision == "tf32" and device.type != "cuda":
+        raise InputError(f"precision: tf32 exists on CUDA only, the device is {device}; use float32 or bfloat16")
+    if device.type == "cuda":
+        mode = "tf32" if precision == "tf32" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = mode
+        torch.backends.cudnn.conv.fp32_precision = mode

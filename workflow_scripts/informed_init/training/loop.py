@@ -6,21 +6,21 @@ loop anyone would write, kept as the yardstick; tests compare the two.
 """
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.adam import adam
-from torch.optim.sgd import sgd
 
 from ..errors import InputError
 from ..seeds import derive_seed, generator
 from . import augmentation
+from .devices import set_precision
 from .live_taps import LiveNetwork, sgd_decay_factor
 from .recipe import Recipe
+from .steps import counts, make_step
 
 EVALUATION_BATCH = 250
 
@@ -86,13 +86,6 @@ class Images:
         return self._normalize(pixels.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), self.labels[index]
 
 
-def _counts(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
-    """Sums over a batch, on the device: loss, top-1 and top-5 hits. Top-5 is over at most as many classes as there
-    are."""
-    top = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-    return torch.stack((loss * len(labels), top[:, 0].sum().to(loss.dtype), top.any(1).sum().to(loss.dtype)))
-
-
 def _metrics(prefix: str, counts: Tensor, n: int) -> dict[str, float]:
     loss, top1, top5 = counts.tolist()
     if not math.isfinite(loss):
@@ -108,7 +101,7 @@ def evaluate(model: nn.Module, images: Images, autocast: Callable) -> Tensor:
         for index in torch.arange(len(images.labels), device=images.labels.device).split(EVALUATION_BATCH):
             batch, labels = images.batch(index, {})
             logits = model(batch).to(images.dtype)
-            total += _counts(logits, labels, F.cross_entropy(logits, labels))
+            total += counts(logits, labels, F.cross_entropy(logits, labels))
     return total
 
 
@@ -119,19 +112,42 @@ def train(
     seed_names: tuple[str | int, ...],
     *,
     live: bool = True,
+    graph: bool = True,
     progress: Callable[[int, dict], None] = lambda epoch, row: None,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place and return one row of metrics an epoch (accuracies in percent, losses as means).
 
     ``seed_names`` (task and replica) fix the order of the images and the augmentation draws. ``live`` trains only the
-    weights that can meet a real pixel, exactly as the whole network would. A loss that becomes NaN ends the training:
-    its remaining rows are NaN and ``diverged`` is 1.
+    weights that can meet a real pixel, exactly as the whole network would. ``graph`` lets a GPU replay the step as one
+    recorded graph (:mod:`.steps`). A loss that becomes NaN ends the training: its remaining rows are NaN and ``diverged``
+    is 1.
     """
+    epochs = training(model, problem, recipe, seed_names, live=live, graph=graph, progress=progress)
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as done:
+            return done.value
+
+
+def training(
+    model: nn.Module,
+    problem: Problem,
+    recipe: Recipe,
+    seed_names: tuple[str | int, ...],
+    *,
+    live: bool = True,
+    graph: bool = True,
+    progress: Callable[[int, dict], None] = lambda epoch, row: None,
+) -> Iterator[None]:
+    """:func:`train` in pieces: yields when an epoch is on its way to the device and before anything waits for it, so that
+    several trainings can share a GPU; returns the rows."""
     device = problem.train.images.device
     if recipe.batch_size > len(problem.train):
         raise InputError(
             f"{problem.name}: batch_size {recipe.batch_size} is larger than its {len(problem.train)} images"
         )
+    set_precision(device, recipe.precision)
     dtype = torch.float64 if recipe.precision == "float64" else torch.float32
     autocast = nullcontext
     if recipe.precision == "bfloat16":
@@ -143,58 +159,64 @@ def train(
         height, width, channels = problem.train.images.shape[1:]
         network = LiveNetwork(model, (channels, height, width))
     model.to(memory_format=torch.channels_last)
-    optimizer = _optimizer(model, recipe)
+    step = make_step(model, recipe, autocast, dtype, graph)
 
     augmented = recipe.augmentation != "none"
     load = lambda split, raw: Images(split, problem.mean, problem.std, recipe.pixels, dtype, raw)  # noqa: E731
-    training, validation = load(problem.train, augmented), load(problem.validation, False)
+    images, validation = load(problem.train, augmented), load(problem.validation, False)
     n = len(problem.train)
     steps = math.ceil(n / recipe.batch_size)
     rows, rates = [], []
-    random_state = torch.get_rng_state()
     try:
         if recipe.evaluate_start:
-            row = {"epoch": 0, "lr": recipe.rate(1, 0, steps)}
-            row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
+            hits = evaluate(model, validation, autocast)
+            yield
+            row = {"epoch": 0, "lr": recipe.rate(1, 0, steps), **_metrics("val", hits, len(problem.validation))}
             rows.append(row | {"diverged": int(math.isnan(row["val_loss"]))})
             progress(0, rows[0])
         for epoch in range(1, recipe.epochs + 1):
             order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).to(device)
             draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
             draws = {name: values.to(device) for name, values in draws.items()}
-            begin_epoch(model, (epoch - 1) / max(recipe.epochs - 1, 1), seed_names, epoch)
-            total = torch.zeros(3, device=device, dtype=dtype)
-            for step, index in enumerate(order.split(recipe.batch_size)):
-                if len(index) == 1:
-                    continue  # batch norm cannot normalize a single image of a 1x1 map
-                rate = recipe.rate(epoch, step, steps)
-                batch, labels = training.batch(index, {name: values[index] for name, values in draws.items()})
-                with autocast():
-                    logits = model(batch)
-                logits = logits.to(dtype)
-                loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-                loss.backward()
-                with torch.no_grad():
-                    optimizer.step(rate)
-                rates.append(rate)
-                total += _counts(logits.detach(), labels, loss.detach())
-            row = {"epoch": epoch, "lr": recipe.rate(epoch, 0, steps), **_metrics("train", total, n)}
-            row |= _metrics("val", evaluate(model, validation, autocast), len(problem.validation))
-            row["diverged"] = int(math.isnan(row["train_loss"]))
+            with own_random_state():
+                begin_epoch(model, (epoch - 1) / max(recipe.epochs - 1, 1), seed_names, epoch)
+                total = torch.zeros(3, device=device, dtype=dtype)
+                for number, index in enumerate(order.split(recipe.batch_size)):
+                    if len(index) == 1:
+                        continue  # batch norm cannot normalize a single image of a 1x1 map
+                    rates.append(recipe.rate(epoch, number, steps))
+                    batch, labels = images.batch(index, {name: values[index] for name, values in draws.items()})
+                    total += step(batch, labels, rates[-1])
+            hits, test_hits = evaluate(model, validation, autocast), None
             if epoch == recipe.epochs and problem.test is not None:
-                row |= _metrics("test", evaluate(model, load(problem.test, False), autocast), len(problem.test))
+                test_hits = evaluate(model, load(problem.test, False), autocast)
+            yield
+            row = {"epoch": epoch, "lr": recipe.rate(epoch, 0, steps), **_metrics("train", total, n)}
+            row |= _metrics("val", hits, len(problem.validation))
+            row["diverged"] = int(math.isnan(row["train_loss"]))
+            if test_hits is not None:
+                row |= _metrics("test", test_hits, len(problem.test))
             rows.append(row)
             progress(epoch, row)
             if row["diverged"]:
                 break
     finally:
-        torch.set_rng_state(random_state)
         if network is not None:
             decayed = recipe.optimizer == "sgd"
             decay = rates, recipe.momentum, recipe.weight_decay, recipe.nesterov
             network.restore(sgd_decay_factor(*decay) if decayed else 1.0)
         model.to(memory_format=torch.contiguous_format)
     return _fill_diverged(rows, recipe)
+
+
+@contextmanager
+def own_random_state() -> Iterator[None]:
+    """torch's global CPU random numbers inside the block leave those outside as they were."""
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
 
 
 def begin_epoch(model: nn.Module, progress: float, seed_names: tuple[str | int, ...], epoch: int) -> None:
@@ -212,72 +234,6 @@ def _fill_diverged(rows: list[dict], recipe: Recipe) -> list[dict]:
     for epoch in range(rows[-1]["epoch"] + 1, recipe.epochs + 1):
         rows.append({**rows[-1], "epoch": epoch, "lr": recipe.rate(epoch)})
     return rows
-
-
-class Sgd:
-    """torch's SGD update with momentum and L2 weight decay, through its functional form.
-
-    Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds.
-    """
-
-    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
-        self.parameters, self.recipe = parameters, recipe
-        self.buffers: list[Tensor | None] = [None] * len(parameters)
-        self.fused = parameters[0].device.type in ("cpu", "cuda")  # elsewhere torch has no fused kernel
-
-    def step(self, rate: float) -> None:
-        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
-        sgd(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.buffers,
-            fused=self.fused,
-            lr=rate,
-            momentum=self.recipe.momentum,
-            weight_decay=self.recipe.weight_decay,
-            dampening=0.0,
-            nesterov=self.recipe.nesterov,
-            maximize=False,
-        )
-        for parameter in self.parameters:
-            parameter.grad = None
-
-
-class Adam:
-    """torch's Adam update (betas 0.9 and 0.999) with L2 weight decay, through its functional form as :class:`Sgd`."""
-
-    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
-        self.parameters, self.recipe = parameters, recipe
-        self.first = [torch.zeros_like(parameter) for parameter in parameters]
-        self.second = [torch.zeros_like(parameter) for parameter in parameters]
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
-        self.fused = parameters[0].device.type in ("cpu", "cuda")
-
-    def step(self, rate: float) -> None:
-        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
-        adam(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.first,
-            self.second,
-            [],
-            self.steps,
-            fused=self.fused,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=rate,
-            weight_decay=self.recipe.weight_decay,
-            eps=1e-8,
-            maximize=False,
-        )
-        for parameter in self.parameters:
-            parameter.grad = None
-
-
-def _optimizer(model: nn.Module, recipe: Recipe) -> Sgd | Adam:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return (Adam if recipe.optimizer == "adam" else Sgd)(parameters, recipe)
 
 
 def head_(model: nn.Module, *seed_names: str | int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from ..errors import InputError
 
 AUGMENTATIONS = ("none", "flip-rotation", "crop-flip")
-PRECISIONS = ("float32", "bfloat16", "float64")
+PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("steps", "cosine", "one-cycle")
 PIXELS = ("normalized", "unit", "raw")
@@ -24,6 +24,9 @@ class Recipe:
     ``validation_fraction`` of the training images of every class is held out for the per-epoch curve under the
     ``controlled`` protocol; the ``published`` protocol ignores it, as it looks at the test split every epoch.
     ``evaluate_start`` adds a row for epoch 0: the network before its first step.
+
+    ``precision`` ``float32`` means float32 everywhere; ``tf32`` lets CUDA round products to 10 bits, ``bfloat16`` computes in
+    bfloat16 where that is safe (autocast); weights are float32 in all three.
 
     ``pixels`` are ``normalized`` by the data set's mean and standard deviation, ``unit`` ([0, 1]) or ``raw`` (0 to 255).
     ``image_size`` and ``grayscale`` change the images, ``train_per_class`` and ``test_per_class`` take a part of them.
