@@ -1,0 +1,37 @@
+"""ZerO (Zhao et al. 2022): a deterministic start from zeros and ones, up to scale."""
+
+import torch
+from scipy.linalg import hadamard
+from torch import Tensor, nn
+
+from .registry import initializer
+from .traditional import center, fill_
+
+
+def hadamard_identity(rows: int, columns: int) -> Tensor:
+    """ZerO's matrix ``(rows, columns)``: the (partial) identity, or if it widens a corner of a Hadamard matrix.
+
+    The Hadamard matrix has the next power of two as its size and is scaled to be orthogonal. Where ``rows`` is a power
+    of two, the corner is an isometry.
+    """
+    if rows <= columns:
+        return torch.eye(rows, columns)
+    size = 2 ** (rows - 1).bit_length()
+    return torch.from_numpy(hadamard(size, dtype="float32")[:rows, :columns]) / size**0.5
+
+
+@initializer("zero-hadamard")
+def zero_hadamard_(model: nn.Module, *, generator: torch.Generator) -> None:
+    """ZerO: :func:`hadamard_identity` at the center tap of every convolution and in every linear layer, zero elsewhere.
+
+    Applies to every layer, the head included (whose logits are then its first input features); biases are zero,
+    normalization layers keep their defaults. A first convolution on images of one channel gets one column of the
+    Hadamard matrix, all ones, so all its output channels start alike. A layer norm right behind it then has nothing to
+    divide by and its gradient overflows: mit-b0 diverges from this start on grey images, and trains on color ones.
+    """
+
+    def fill(weight: Tensor) -> None:
+        weight.zero_()
+        center(weight).copy_(hadamard_identity(*weight.shape[:2]))
+
+    fill_(model, fill)
