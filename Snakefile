@@ -27,6 +27,8 @@ include: "rules/figures.smk"
 include: "rules/drawings.smk"
 include: "rules/tables.smk"
 include: "rules/comparisons.smk"
+include: "rules/walsh.smk"
+include: "rules/compact.smk"
 
 
 rule all:
@@ -35,6 +37,11 @@ rule all:
         figure_files(),
         [f"<results>/figures/{name}.png" for name in flow.drawn(config)],
         [f"<results>/tables/{name}.csv" for name in flow.compared_families(config)],
+        walsh_files(),
+        [f"<results>/{name}" for name in search_plan.results(config)],
+        "<results>/tables/walsh_layout.csv"
+        if flow.family_cells(config, "walsh_published")
+        else [],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
         "<results>/tables/alignment.csv" if "cosine" in flow.drawn(config) else [],

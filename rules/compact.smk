@@ -2,7 +2,7 @@
 # the config nothing here has a target.
 from informed_init import search_plan
 
-SEARCHED = "search" in config
+SEARCHED = search_plan.searched(config)
 RUNGS = range(search_plan.last_rung(config) + 1) if SEARCHED else range(0)
 FINALS = search_plan.final_models(config)
 
@@ -214,6 +214,7 @@ rule search:
         "<results>/tables/search.csv",
 
 
+# every picture is asked for by name: a model that is added has none yet
 rule compact:
     input:
-        "<results>/tables/compact.csv",
+        [f"<results>/{name}" for name in search_plan.results(config)],

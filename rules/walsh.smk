@@ -102,6 +102,36 @@ rule draw_walsh:
         "../workflow_scripts/draw_walsh.py"
 
 
-rule walsh:
+rule walsh_drawings:
     input:
         walsh_files(),
+
+
+rule write_walsh:
+    input:
+        curves=curve_files(flow.family_cells(config, "walsh_published")),
+        code=code("write_walsh.py"),
+    output:
+        csv="<results>/tables/walsh_layout.csv",
+        markdown="<results>/tables/walsh_layout.md",
+        html=report(
+            "<results>/tables/walsh_layout.html",
+            caption="../report/walsh_layout.rst",
+            category="Sup-Walsh",
+            labels={"table": "published layout"},
+        ),
+    log:
+        "<results>/logs/write_walsh.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        members=flow.comparison_spec(config, "walsh_published")["members"],
+        chance=flow.chance(config),
+    message:
+        "Writing Sup-Walsh's results in the published layout"
+    script:
+        "../workflow_scripts/write_walsh.py"

@@ -11,6 +11,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from . import workflow
 from .declarations import architectures, initializers
 from .errors import InputError
+from .search_plan import check_search
 from .tasks import catalog
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -20,7 +21,13 @@ CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
 def _hint(name: object, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return (
+        f"known: {', '.join(known)}"
+        if len(known) <= 12
+        else f"known: {', '.join(known[:10])} and {len(known) - 10} more"
+    )
 
 
 def _where(path: Iterable) -> str:
@@ -68,6 +75,7 @@ def check_config(config: Mapping) -> None:
     _known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
     for name, recipe in config["recipes"].items():
         _check_recipe(name, recipe)
+    check_search(config)
     for arm, section in config["arms"].items():
         _check_arm(arm, section, config)
     for name, family in config["families"].items():

@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the old file or the whole new one, never a part."""
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -9,24 +10,37 @@ from pathlib import Path
 
 from .errors import InputError
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it replaces ``path``, on any error it is removed."""
+    """Yield a temporary path beside ``path``; on success it replaces ``path``, on any error it is removed.
+
+    Raises :class:`InputError` naming ``path`` when the disk is full or nothing may be written there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         # mkstemp makes the file private; give it the mode that an ordinary open() would have
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); make room or the folder writable and run again"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -44,11 +58,16 @@ def write_checksum(path: str | Path) -> None:
 
 def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str] | None = None) -> None:
     """Write torch tensors (made contiguous) and string metadata to a safetensors file, atomically."""
-    from safetensors.torch import save_file  # imported here: figures and tables use this module without torch
+    # imported here: figures and tables use this module without torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(metadata or {}))
+        try:
+            save_file(contiguous, temporary, metadata=dict(metadata or {}))
+        except SafetensorError as error:  # also what it makes of a full disk
+            raise InputError(f"{path}: cannot be written ({error}); make room and run again") from error
 
 
 def load_tensors(path: str | Path) -> tuple[dict, dict[str, str]]:

@@ -97,7 +97,7 @@ def comparison_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]
 def comparison_spec(config: Mapping, family: str) -> dict:
     """What :mod:`.comparison` is told of a family: its members with their baselines, and the recipes among which each finds
     its best."""
-    section = config["families"][family]
+    section = config["families"].get(family, {"arms": [], "templates": {}, "baseline": {}})
     by_template, members = {}, []
     for arm, template in section["templates"].items():
         place = tuple(arm_setting(config, arm, key) for key in ("dataset", "architecture"))
