@@ -374,10 +374,7 @@ def best_rates(
         if reference is None:
             row["note"] += f"; no difference: {baseline} was {NOT_RUN}"
             continue
-        found = paired_difference(*pair(test, reference))
-        row |= {"difference": found.mean, "low": found.low, "high": found.high, "p": found.p}
-        row |= {"effect_size": found.effect_size}
-        row |= {"n_tasks": found.n_tasks, "n_replicas": found.n_replicas, "n": found.n}
+        row |= against(test, reference)
     for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
         row["p_holm"] = corrected
     values = [
@@ -395,6 +392,19 @@ def best_rates(
     counts = ["n_tasks", "n_replicas", "n", "diverged"]
     means = [f"val_{recipe}" for recipe in recipes]
     return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *values, *counts, "note", *means]), [*values, *means])
+
+
+def against(test: pd.DataFrame, reference: pd.DataFrame) -> dict:
+    """The paired difference of two arms' (tasks, replicas) accuracies, as the columns of a table; ``n`` counts the pairs."""
+    found = paired_difference(*pair(test, reference))
+    row = {
+        "difference": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "effect_size": found.effect_size,
+    }
+    return row | {"n_tasks": found.n_tasks, "n_replicas": found.n_replicas, "n": found.n}
 
 
 def at_best_rate(

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .audit import at_best_rate
-from .curves import cell_matrix, pair
+from .audit import against, at_best_rate
+from .curves import cell_matrix
 from .errors import InputError
-from .statistics import holm, mean_interval, paired_difference
+from .statistics import holm, mean_interval
 from .tables import NOT_RUN, as_floats, interval_text, number_text
 
 RULE = (
@@ -122,14 +122,7 @@ def compare(
         if reference is None:
             row["note"] += f"; no difference: {row['baseline']} was {NOT_RUN}"
             continue
-        found = paired_difference(*pair(test, reference))
-        row |= {"difference": found.mean, "low": found.low, "high": found.high, "p": found.p, "note": found.note}
-        row |= {
-            "effect_size": found.effect_size,
-            "n": found.n,
-            "n_tasks": found.n_tasks,
-            "n_replicas": found.n_replicas,
-        }
+        row |= against(test, reference)
     for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
         row["p_holm"] = corrected
     names = ["panel", "dataset", "architecture", "arm", "label", "baseline", "recipe"]

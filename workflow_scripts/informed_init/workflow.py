@@ -239,6 +239,11 @@ def cells(config: Mapping) -> list[tuple[str, str, str]]:
     return list(found)
 
 
+def paper_cells(config: Mapping) -> list[tuple[str, str, str]]:
+    """The cells that the audit of the paper's claims reads: those of families on the run's own data and network."""
+    return cells({**config, "families": {n: f for n, f in config["families"].items() if "across" not in f}})
+
+
 def family_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
     """The (protocol, recipe, arm) of one family; none if the run leaves the family out."""
     return cells({**config, "families": {family: config["families"].get(family, {"arms": []})}})
