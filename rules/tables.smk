@@ -31,7 +31,7 @@ rule final_table:
 
 rule write_audit:
     input:
-        curves=curve_files(flow.cells(config)),
+        curves=curve_files(flow.paper_cells(config)),
         code=code("write_audit.py"),
     output:
         audit_csv="<results>/tables/audit.csv",

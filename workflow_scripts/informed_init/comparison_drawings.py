@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
 from .curves import write_csv
 from .drawings import draw_differences
@@ -15,7 +15,9 @@ from .figures import WIDTH, blank_figure, save_figure, style
 
 
 def draw_costs(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, path_csv: Path) -> None:
-    """A row of two pictures per panel: validation accuracy by epoch, and by what it cost since nothing was trained.
+    """A row of two pictures per panel: validation error by epoch, and by what it cost since nothing was trained.
+
+    Errors stand on a logarithmic axis, so that a point at 98 % is as visible as ten points at 50 %.
 
     ``table`` is :func:`.comparison.cost_curves`'s. Arms of one label have one color in all panels.
     """
@@ -25,9 +27,7 @@ def draw_costs(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, 
     colors = dict(zip(labels, map(to_hex, sns.color_palette("colorblind", len(labels))), strict=True))
     sizes = sorted(set(table["n"]))
     n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
-    words = "line: mean validation accuracy at the arm's best recipe" + (
-        "; band: 95 % interval" if sizes[-1] > 1 else ""
-    )
+    words = "line: mean validation error at the arm's best recipe" + ("; band: 95 % interval" if sizes[-1] > 1 else "")
     with style():
         legend = 0.2 + 0.16 * -(-len(labels) // 3)
         words += f"; {n}{'' if sizes[-1] > 1 else ': no interval'}"
@@ -39,8 +39,12 @@ def draw_costs(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, 
                 _draw_lines(axes, part, column, colors)
                 axes.set_xlim(left=min(0, float(part[column].min())))
                 axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=column == "epoch"))
+            row[0].set_yscale("log")
             row[0].set_ylim(*_limits(part))
-            row[0].set_ylabel("accuracy (%)")
+            row[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            row[0].yaxis.set_major_formatter(FormatStrFormatter("%g"))
+            row[0].yaxis.set_minor_locator(NullLocator())
+            row[0].set_ylabel("error (%)")
             row[0].set_title(panel, loc="left", pad=4)
         grid[-1, 0].set_xlabel("epoch")
         grid[-1, 1].set_xlabel("total cost (tera multiply-adds), inherited included")
@@ -51,20 +55,25 @@ def draw_costs(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, 
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """All lines, and of the bands what leaves the lines half of the height."""
-    low, high = table["mean"].min(), table["mean"].max()
-    room = max(high - low, 1.0) / 4
-    bands = table[["low", "high"]].fillna({"low": low, "high": high})
-    return max(min(low, bands["low"].min()), low - room) - 0.1 * room, min(
-        max(high, bands["high"].max()), high + room
-    ) + 0.1 * room
+    """All lines, with a little room."""
+    errors = 100 - table["mean"]
+    return 0.85 * max(errors.min(), 0.05), 1.1 * errors.max()
 
 
 def _draw_lines(axes: Axes, part: pd.DataFrame, column: str, colors: dict[str, str]) -> None:
     for label, rows in part.groupby("label", sort=False):
         color = colors[label]
-        axes.fill_between(rows[column], rows["low"], rows["high"], color=color, alpha=0.12, linewidth=0)
-        axes.plot(rows[column], rows["mean"], color=color, linewidth=1.3, marker="o", markersize=2, label=label)
+        low, high = ((100 - rows[bound]).clip(lower=0.01) for bound in ("high", "low"))
+        axes.fill_between(rows[column], low, high, color=color, alpha=0.12, linewidth=0)
+        axes.plot(
+            rows[column],
+            (100 - rows["mean"]).clip(lower=0.01),
+            color=color,
+            linewidth=1.3,
+            marker="o",
+            markersize=2,
+            label=label,
+        )
 
 
 def draw_compared(table: pd.DataFrame, title: str, path_png: Path, path_svg: Path, path_csv: Path) -> None:
@@ -77,6 +86,8 @@ def draw_compared(table: pd.DataFrame, title: str, path_png: Path, path_svg: Pat
         + (f"\nagainst {row.baseline.removeprefix(f'{row.panel}-')}" if against else "")
         for row in rows.itertuples()
     ]
-    reference = "its baseline" if against or several or rows.empty else rows["baseline"].iloc[0]
+    reference = "its baseline"
+    if not (against or several or rows.empty):
+        reference = rows["baseline"].iloc[0].removeprefix(f"{rows['panel'].iloc[0]}-")
     rows = rows.rename(columns={"difference": "mean"}).assign(label=labels)
     draw_differences(rows, title, path_png, path_svg, path_csv, reference=reference, width=1.5 * WIDTH)

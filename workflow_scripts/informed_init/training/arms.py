@@ -94,7 +94,8 @@ def train_arm(
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
     tasks = [data.task(task, recipe) for task in spec["tasks"]]
-    chain = _chain_of(spec, tasks, recipe, device, resources, partial, progress, keep)
+    done: dict[str, list[dict]] = {}
+    chain = _chain_of(spec, tasks, recipe, device, resources, partial, progress, keep, done)
     whole = spec["protocol"] == "published"
     places = [(replica, None if whole else number) for replica in spec["replicas"] for number in range(len(tasks))]
     starts = [functools.partial(chain, *place) for place in dict.fromkeys(places)]
@@ -104,7 +105,7 @@ def train_arm(
     for replica in spec["replicas"]:
         for number, task in enumerate(tasks):
             key = _key(replica, number)
-            found = partial.load(key)
+            found = done[key]
             if keep:
                 networks[teacher_name(task.name, replica)] = load_tensors(partial.network(key))[0]
             trainings.append({"task": task.name, "replica": replica, **found[0]["cost"]})
@@ -140,9 +141,10 @@ def _chain_of(
     partial: Partial,
     progress: Progress,
     keep: bool,
+    done: dict[str, list[dict]],
 ) -> Callable[[int, int | None], Iterator[None]]:
     """``chain(replica, number)`` trains one task of a replica, or all, each from where the last one ended, if ``number`` is
-    None. What is finished is kept in ``partial`` at once, and what is found there is not trained again."""
+    None. What is finished goes into ``done``, and at once into ``partial``; what is found there is not trained again."""
 
     def chain(replica: int, number: int | None) -> Iterator[None]:
         carried: nn.Module | None = None
@@ -151,7 +153,8 @@ def _chain_of(
             if number is not None and position != number:
                 continue
             key, name = _key(replica, position), f"{task.name}, replica {replica}"
-            if partial.load(key) is not None:
+            if (found := partial.load(key)) is not None:
+                done[key] = found
                 progress.resumed(name)
             else:
                 started = time.perf_counter()
@@ -169,7 +172,8 @@ def _chain_of(
                 if number is None or keep:
                     save_tensors(partial.network(key), model.state_dict())
                 cost |= {"seconds": elapsed, "seconds_initializing": prepared}
-                partial.store(key, [{**row, "cost": cost} for row in rows])
+                done[key] = [{**row, "cost": cost} for row in rows]
+                partial.store(key, done[key])
                 progress.finished(name, rows[-1], elapsed)
             if number is None and not keep:
                 if previous is not None:
