@@ -29,6 +29,7 @@ include: "rules/tables.smk"
 include: "rules/comparisons.smk"
 include: "rules/walsh.smk"
 include: "rules/compact.smk"
+include: "rules/provenance.smk"
 
 
 rule all:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from informed_init import architectures
 from informed_init.architectures.inception import Inception
 from informed_init.architectures.lenet import LeNet
 from informed_init.architectures.resnet18 import resnet18
@@ -173,6 +174,7 @@ MODELS = {
     "inception": lambda: (Inception(10, factor=NARROW), 33),
     "residual": lambda: (Residual(), 8),
     "resnet18": lambda: (resnet18(4), 32),
+    "compact": lambda: (architectures.build("compact", 4), 16),
 }
 BIG = {"vgg11_bn": 32, "googlenet": 64, "squeezenet1_0": 64, "densenet121": 64, "mobilenet_v2": 64}
 

@@ -1,0 +1,61 @@
+# What made a run, whether its published files are whole, and how long a run will take. Nothing here is part of `all`.
+rule write_manifest:
+    input:
+        records=[
+            f"<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
+            for protocol, recipe, arm in flow.cells(config)
+            for block in flow.replica_blocks(config, arm)
+        ],
+        code=code("write_manifest.py"),
+    output:
+        "<results>/manifest.json",
+    log:
+        "<results>/logs/manifest.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        config=flow.ordered(config),
+        root=workflow.basedir,
+    message:
+        "Writing what made the run"
+    script:
+        "../workflow_scripts/write_manifest.py"
+
+
+rule manifest:
+    input:
+        "<results>/manifest.json",
+
+
+# The two rules below write no file, so that they run whenever they are asked for; what they say goes to the terminal.
+rule check_results:
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        folder=f"results/{config['run']}",
+    message:
+        "Comparing published results with their checksums"
+    script:
+        "../workflow_scripts/check_results.py"
+
+
+rule estimate:
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        config=flow.ordered(config),
+        records=sorted(map(str, Path("results").glob("*/records/**/*.json"))),
+        given=lambda wildcards: {
+            name: resource.value
+            for name, resource in workflow.global_resources.items()
+        },
+    message:
+        "Estimating how long the run will take"
+    script:
+        "../workflow_scripts/estimate.py"
