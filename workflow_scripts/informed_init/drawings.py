@@ -58,10 +58,27 @@ def draw_differences(
             text = f"{row['mean']:+.1f} {interval}".replace("-", "\N{MINUS SIGN}")
             axes.annotate(text, (1, place), xytext=(6, 0), va="center", **at)
         _name_rows(axes, list(table["label"]))
+        _keep_in_view(axes, table)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
         axes.set_xlabel(f"difference from {reference} (points)")
         save_figure(figure, path_png, path_svg)
     write_csv(table, path_csv)
+
+
+def _keep_in_view(axes: Axes, table: pd.DataFrame) -> None:
+    """Where a few rows lie far from all others, show the others; an arrow at the edge stands for a dot outside."""
+    reach = table[["mean", "low", "high"]].abs().max(axis=1)
+    room = 2 * reach.quantile(0.7)
+    if len(table) < 5 or not 0 < room < reach.max() / 2:
+        return
+    inside = table[reach <= room]
+    low, high = min(0, inside[["mean", "low"]].min().min()), max(0, inside[["mean", "high"]].max().max())
+    low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
+    axes.set_xlim(low, high)
+    for place, mean in table["mean"].items():
+        if not low <= mean <= high:
+            edge = {"marker": "<" if mean < low else ">", "markersize": 4, "color": GREY, "clip_on": False}
+            axes.plot(low if mean < low else high, place, **edge)
 
 
 def draw_best_rates(
