@@ -95,7 +95,8 @@ def test_the_manifest_tells_what_made_the_study():
     assert sum(maker["jobs"] for maker in told["trained_with"]) == len(records)
     assert all(maker["versions"]["torch"] and maker["machine"]["processor"] for maker in told["trained_with"])
     assert told["config"]["content"]["run"] == "study" and len(told["config"]["sha256"]) == 64
-    assert told["seeds"]["replicas"] == [0]
+    trained = {training["replica"] for path in records for training in json.loads(path.read_text())["trainings"]}
+    assert told["seeds"]["replicas"] == sorted(trained)
     assert json.loads(json.dumps(told)) == told
 
 
@@ -138,7 +139,7 @@ def measured():
     return rates(sorted(ROOT.glob("results/*/records/**/*.json")))
 
 
-HEADLINE = {"families": {"all": {"arms": ["random", "euclid-k2"]}}}
+HEADLINE = {"families": {"all": {"arms": ["random", "euclid-k2"]}}, "replicas": {"count": 1, "per_job": 1}}
 
 
 def training_seconds(config, measured):
