@@ -7,6 +7,7 @@ those rows carry no metrics.
 
 import difflib
 import io
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -76,7 +77,27 @@ def _read_one(path: Path) -> pd.DataFrame:
     if silent.any():
         line = int(np.flatnonzero(silent)[0]) + 2
         raise InputError(f"{path}: line {line} has no val_loss but is not diverged; {remedy}")
+    _check_against_record(path, len(table), remedy)
     return table.astype(dict.fromkeys((*METRICS, "lr"), float))
+
+
+def _check_against_record(path: Path, rows: int, remedy: str) -> None:
+    """A file that lost whole lines looks like a smaller one; the record of the same job, if it is there, knows better."""
+    parts = list(path.absolute().parts)
+    if "curves" not in parts:
+        return
+    place = len(parts) - 1 - parts[::-1].index("curves")
+    record = Path(*parts[:place], "records", *parts[place + 1 :]).with_suffix(".json")
+    if not record.is_file():
+        return
+    try:
+        told = json.loads(record.read_text())
+        settings = told["spec"]["settings"]
+        wanted = len(told["trainings"]) * (settings["epochs"] + bool(settings.get("evaluate_start")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{record}: not a whole record; {remedy}") from error
+    if rows != wanted:
+        raise InputError(f"{path}: cut off, it has {rows} rows and its record tells of {wanted}; {remedy}")
 
 
 def _name(row: pd.Series) -> str:

@@ -70,17 +70,22 @@ def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str]
             raise InputError(f"{path}: cannot be written ({error}); make room and run again") from error
 
 
-def load_tensors(path: str | Path) -> tuple[dict, dict[str, str]]:
-    """Tensors and metadata of a safetensors file; a damaged or missing one raises :class:`InputError` with its name."""
+@contextmanager
+def open_tensors(path: str | Path) -> Iterator:
+    """A safetensors file, opened to read one tensor at a time; a damaged or missing one raises :class:`InputError` with its
+    name."""
     from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
 
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-        return load_file(path), metadata
+            yield file
     except SafetensorError as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and run again") from error
+
+
+def load_tensors(path: str | Path) -> tuple[dict, dict[str, str]]:
+    """Tensors and metadata of a safetensors file; errors as :func:`open_tensors`."""
+    with open_tensors(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118

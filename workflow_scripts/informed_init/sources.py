@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from .errors import InputError
-from .files import save_tensors
+from .files import open_tensors, save_tensors
 from .seeds import derive_seed, generator
 
 SEPARATOR = "/"
@@ -27,14 +26,14 @@ class Source:
 
     def get(self, key: str) -> Tensor | None:
         """One tensor, or None if the network has none of that name."""
-        with safe_open(self.path, framework="pt") as file:
+        with open_tensors(self.path) as file:
             full = f"{self.name}{SEPARATOR}{key}"
             return file.get_tensor(full) if full in set(file.keys()) else None
 
     def state_dict(self) -> dict[str, Tensor]:
         """All tensors of the network."""
         prefix = self.name + SEPARATOR
-        with safe_open(self.path, framework="pt") as file:
+        with open_tensors(self.path) as file:
             return {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
 
 
@@ -48,7 +47,7 @@ def load(paths: Iterable[str | Path]) -> dict[str, Source]:
     """Every network in the files, by name, in the order of the files and of their names."""
     found = {}
     for path in map(Path, paths):
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path) as file:
             for name in sorted({key.split(SEPARATOR)[0] for key in file.keys()}):  # noqa: SIM118
                 found[name] = Source(path, name)
     return found

@@ -39,9 +39,12 @@ class Partial:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, name: str) -> list[dict] | None:
-        """The rows of a finished training, or None."""
+        """The rows of a finished training, or None; a file that a crash of the machine left half-written counts as none."""
         path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        try:
+            return json.loads(path.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
 
     def store(self, name: str, rows: list[dict]) -> None:
         """Keep the rows of a finished training (NaN is written as such; only this class reads it back)."""
