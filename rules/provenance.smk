@@ -31,8 +31,10 @@ rule manifest:
         "<results>/manifest.json",
 
 
-# The two rules below write no file, so that they run whenever they are asked for; what they say goes to the terminal.
+# The two rules below make no result, so that they run whenever they are asked for; what they say goes to the terminal too.
 rule check_results:
+    log:
+        "<results>/logs/check_results.log",
     localrule: True
     conda:
         "../envs/cpu.yaml"
@@ -45,6 +47,8 @@ rule check_results:
 
 
 rule estimate:
+    log:
+        "<results>/logs/estimate.log",
     localrule: True
     conda:
         "../envs/cpu.yaml"

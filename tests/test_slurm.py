@@ -128,7 +128,7 @@ def test_jobs_take_turns_on_the_one_gpu_and_none_fails(untrained):
 @pytest.mark.xdist_group("slurm")
 def test_a_cancelled_job_and_one_out_of_time_come_back_with_more(untrained):
     """About two minutes: no time limit of SLURM is shorter than one."""
-    more = ("--set-resources", "train_arm:gpu=1", "train_arm:runtime=attempt", "train_arm:mem_mb=2000*attempt")
+    more = ("--set-resources", "train_arm:gpu=1", "train_arm:runtime=30*attempt-29", "train_arm:mem_mb=2000*attempt")
     process = untrained.start(*(curves(arm) for arm in ARMS), *ON_CLUSTER, *more)
 
     def running():
@@ -145,6 +145,6 @@ def test_a_cancelled_job_and_one_out_of_time_come_back_with_more(untrained):
     states = {number: job(number) for number in submitted(untrained)}
     assert states[first]["JobState"] == "CANCELLED" and states[second]["JobState"] == "TIMEOUT"
     again = [state for state in states.values() if state["JobState"] == "COMPLETED"]
-    assert len(again) == len(ARMS) and {state["TimeLimit"] for state in again} == {"00:02:00"}
+    assert len(again) == len(ARMS) and {state["TimeLimit"] for state in again} == {"00:31:00"}
     assert all("mem=4000M" in state.get("TRES", state.get("ReqTRES", "")) for state in again)
     assert untrained.results("curves/**/*.csv") == untrained.trained

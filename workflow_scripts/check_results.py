@@ -8,25 +8,29 @@ import argparse
 import sys
 
 from informed_init.errors import InputError
+from informed_init.files import write_text
 from informed_init.provenance import check_sums, write_sums
 
 
-def main(arguments: list[str]) -> None:
-    """Compare or write, and say in one line what came of it."""
+def main(arguments: list[str]) -> str:
+    """Compare or write; what came of it in one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="the folder of a run, e.g. results/study")
     parser.add_argument("--write", action="store_true", help="write the checksums of what is there")
     asked = parser.parse_args(arguments)
     if asked.write:
-        print(f"{asked.folder}: checksums of {write_sums(asked.folder)} files written")
-        return
+        return f"{asked.folder}: checksums of {write_sums(asked.folder)} files written"
     count, unlisted = check_sums(asked.folder)
     rest = f"; not published with them: {len(unlisted)} more" if unlisted else ""
-    print(f"{asked.folder}: {count} published files are what they were{rest}")
+    return f"{asked.folder}: {count} published files are what they were{rest}"
 
 
 if __name__ == "__main__":
+    job = globals().get("snakemake")
     try:
-        main([snakemake.params.folder] if "snakemake" in globals() else sys.argv[1:])  # noqa: F821
+        said = main([job.params.folder] if job else sys.argv[1:])
     except InputError as error:
         sys.exit(str(error))
+    print(said)
+    if job:
+        write_text(job.log[0], said + "\n")

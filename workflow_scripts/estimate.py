@@ -4,6 +4,7 @@ import sys
 
 from informed_init.errors import InputError
 from informed_init.estimate import estimate, rates, report
+from informed_init.files import write_text
 
 if __name__ == "__main__":
     params = snakemake.params  # noqa: F821
@@ -11,6 +12,8 @@ if __name__ == "__main__":
     slots = params.given.get("_cores") or params.given.get("_nodes")
     try:
         done = estimate(params.config, rates(params.records))
-        print(report(done, params.config, slots, params.given.get("gpu")))
+        said = report(done, params.config, slots, params.given.get("gpu"))
+        print(said)
+        write_text(snakemake.log[0], said + "\n")  # noqa: F821
     except InputError as error:
         sys.exit(str(error))
