@@ -19,7 +19,6 @@ rule write_manifest:
         runtime=10,
     params:
         config=flow.ordered(config),
-        root=workflow.basedir,
     message:
         "Writing what made the run"
     script:

@@ -11,7 +11,16 @@ import yaml
 from informed_init import workflow
 from informed_init.errors import InputError
 from informed_init.estimate import START, Job, estimate, makespan, rates, report
-from informed_init.provenance import SUMS, check_sums, code_version, job_costs, manifest, published_files, write_sums
+from informed_init.provenance import (
+    SUMS,
+    UNPUBLISHED,
+    check_sums,
+    code_version,
+    job_costs,
+    manifest,
+    published_files,
+    write_sums,
+)
 from repository import ROOT, Repository
 from test_config import overlay
 
@@ -26,6 +35,11 @@ CHECK = ROOT / "workflow_scripts/check_results.py"
 def test_published_results_are_what_was_published(folder):
     count, unlisted = check_sums(folder)
     assert count > 0 and unlisted == []
+
+
+def test_what_is_not_published_is_what_git_ignores():
+    ignored = re.findall(r"^/results/\*/(\w+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    assert set(UNPUBLISHED) == set(ignored)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from informed_init.code_inputs import ROOT
 from informed_init.jobs import logged, write_record
 from informed_init.provenance import manifest
 
@@ -9,4 +10,4 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         output = Path(job.output[0])
-        write_record(output, manifest(job.params.config, output.parent, job.input.records, job.params.root))
+        write_record(output, manifest(job.params.config, output.parent, job.input.records, ROOT.parent))

@@ -17,8 +17,9 @@ from .files import write_text
 from .jobs import made_by
 
 SUMS = "SHA256SUMS"
-# what a run makes and does not publish (.gitignore leaves the same out)
-UNPUBLISHED = ("data", "sources", "partial", "logs", "benchmarks")
+# what a run makes and does not publish, as in .gitignore
+UNPUBLISHED = ("data", "sources", "teachers", "partial", "logs", "benchmarks")
+WORDS = "README.md"  # what is said about the results may be said better; it is no result
 SEEDS = (
     "Every draw has a seed of its own: the first 63 bits of the SHA-256 of what it is for, e.g. (order, task, replica); "
     "arms share them, so replicas are paired. The column `seed` of the curves holds each training's."
@@ -141,7 +142,7 @@ def published_files(folder: str | Path) -> list[Path]:
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
-        if path.is_file() and not hidden and parts[0] not in (*UNPUBLISHED, SUMS):
+        if path.is_file() and not hidden and parts[0] not in (*UNPUBLISHED, SUMS, WORDS):
             found.append(path)
     return sorted(found)
 
