@@ -4,12 +4,11 @@
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
-SNAKEMAKE := OMP_NUM_THREADS=1 $(BIN)/snakemake --cores $(CORES)
 
 .PHONY: demo test lint clean
 
 demo: .venv/installed
-	$(SNAKEMAKE) --configfile config/demo.yaml --quiet rules
+	OMP_NUM_THREADS=1 $(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules $$([ -t 2 ] && echo --logger rich)
 	@echo "Figures: results/demo/figures  Tables: results/demo/tables"
 
 test: .venv/installed

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .errors import InputError
 from .files import write_text
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "safetensors", "pandas", "snakemake")
@@ -18,7 +19,7 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "safetensors", "pandas", "snakemak
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
     """Send everything the process writes, C libraries included, to the log file (Snakemake does not for
-    ``script:``)."""
+    ``script:``). Bad input ends the job with its one line there, anything else with a traceback."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -29,6 +30,9 @@ def logged(path: str | Path) -> Iterator[None]:
     os.close(target)
     try:
         yield
+    except InputError as error:
+        say(f"error: {error}")
+        raise SystemExit(1) from None
     except BaseException:
         import traceback
 
