@@ -16,11 +16,10 @@ from informed_init.audit import (
     attribution_parts,
     attributions,
     audit,
-    best_rates,
     display_attribution,
     display_audit,
-    display_best_rates,
 )
+from informed_init.best_rates import best_rates, display_best_rates
 from informed_init.claims import CLAIMS, Claim, Contrast
 from informed_init.curves import cell_matrix, write_csv
 from informed_init.errors import InputError

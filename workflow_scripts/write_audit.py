@@ -1,7 +1,8 @@
 """Rule audit: all curves -> the paper's claims with verdicts, what each control keeps of the gain, and the arms at
 their own best learning rates."""
 
-from informed_init.audit import attribution_parts, attributions, audit, audit_parts, best_rates, best_rates_parts
+from informed_init.audit import attribution_parts, attributions, audit, audit_parts
+from informed_init.best_rates import best_rates, best_rates_parts
 from informed_init.curves import read_curves, write_csv
 from informed_init.files import write_text
 from informed_init.jobs import logged

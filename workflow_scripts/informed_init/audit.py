@@ -1,8 +1,7 @@
 """The audit: the paper's claims against the curves of a run, and whether what they say survives the controls.
 
-:func:`audit` judges the claims (:mod:`.claims`), :func:`attribution` says what each control keeps of the gain, and
-:func:`best_rates` compares the arms once each has its own best learning rate. Every result is a data frame of numbers
-for the CSV; ``display_*`` turns it into words, printed by :mod:`.tables`.
+:func:`audit` judges the claims (:mod:`.claims`), :func:`attribution` says what each control keeps of the gain. Every
+result is a data frame of numbers for the CSV; ``display_*`` turns it into words, printed by :mod:`.tables`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +11,12 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from .claims import CLAIMS, VERDICT_RULE, Claim, Contrast
-from .curves import cell_matrix, count_diverged, pair
+from .curves import cell_matrix, count_diverged, shared_cells
 from .statistics import ALPHA, Verdict, claim_p_value, holm, mean_interval, paired_difference, verdict
-from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text, number_text
+from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text
 
 # A contrast's verdict before any correction has words of its own.
 FINDINGS = {"supported": "as claimed", "not supported": "not as claimed", "undecided": "open"}
-
-BEST_RATES_RULE = (
-    "Every arm was trained at every learning rate of the grid under `controlled`. An arm's rate (bold) is the one with "
-    "the best mean accuracy on held-out training images after the last epoch; test images choose nothing. At these "
-    "rates the arms are compared on test images, paired by task and replica, with the baseline at its own best rate. "
-    "p is Holm-corrected over the arms that were compared."
-)
-
 
 # ---------------------------------------------------------------- audit
 
@@ -121,15 +112,7 @@ def _cells(
     curves: pd.DataFrame, arms: Sequence[str], protocol: str, chance: float | Mapping[str, float]
 ) -> dict[str, np.ndarray]:
     """Outcomes of several arms on the (tasks, replicas) that all of them share."""
-    return _shared({arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms})
-
-
-def _shared(matrices: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
-    """The cells of (tasks, replicas) tables that stand in all of them."""
-    common, *others = matrices.values()
-    for other in others:
-        common, _ = pair(common, other)
-    return {name: matrix.loc[common.index, common.columns].to_numpy() for name, matrix in matrices.items()}
+    return shared_cells({arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms})
 
 
 def _claim_p(rows: Sequence[Mapping]) -> float | None:
@@ -331,125 +314,3 @@ def display_attribution(table: pd.DataFrame) -> pd.DataFrame:
             line |= {"share of the full gain": share or row.note}
         lines.append(line)
     return pd.DataFrame(lines)
-
-
-# ---------------------------------------------------------------- every arm at its own best learning rate
-
-
-def best_rates(
-    curves: pd.DataFrame,
-    arms: Sequence[str],
-    recipes: Sequence[str],
-    *,
-    baseline: str = "random",
-    chance: float | Mapping[str, float] = 10.0,
-) -> pd.DataFrame:
-    """The arms compared with ``baseline`` once each has the best of ``recipes``, which differ in learning rate.
-
-    :data:`BEST_RATES_RULE` is the rule. The choice is made under ``controlled`` from the cells that all recipes of the
-    arm share; of equal recipes the first is taken.
-
-    Args:
-        curves: of one run; arms and recipes may be missing.
-        arms: compared; ``baseline`` stands first whether named or not.
-        recipes: the same budget for every arm.
-        chance: see :func:`curves.cell_matrix`; diverged trainings count as this, in the choice as well.
-
-    Returns:
-        One row per arm: ``arm, recipe, val_mean, test_mean, test_low, test_high, difference, low, high, p, p_holm,
-        effect_size, n_tasks, n_replicas, n, diverged, note`` and for every recipe ``val_<recipe>``, the means that it
-        was chosen by. ``n`` counts the pairs (for the baseline its own cells), ``diverged`` the arm's trainings at its
-        recipe; ``note`` names what was not run.
-    """
-    own = curves[(curves["protocol"] == "controlled") & curves["recipe"].isin(recipes)]
-    names = list(dict.fromkeys((baseline, *arms)))
-    rows, cells = [], {}
-    for arm in names:
-        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
-        rows.append(row)
-    for row in rows[1:]:
-        test, reference = cells[row["arm"]], cells[baseline]
-        if test is None:
-            continue
-        if reference is None:
-            row["note"] += f"; no difference: {baseline} was {NOT_RUN}"
-            continue
-        row |= against(test, reference)
-    for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
-        row["p_holm"] = corrected
-    values = [
-        "val_mean",
-        "test_mean",
-        "test_low",
-        "test_high",
-        "difference",
-        "low",
-        "high",
-        "p",
-        "p_holm",
-        "effect_size",
-    ]
-    counts = ["n_tasks", "n_replicas", "n", "diverged"]
-    means = [f"val_{recipe}" for recipe in recipes]
-    return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *values, *counts, "note", *means]), [*values, *means])
-
-
-def against(test: pd.DataFrame, reference: pd.DataFrame) -> dict:
-    """The paired difference of two arms' (tasks, replicas) accuracies, as the columns of a table; ``n`` counts the pairs."""
-    found = paired_difference(*pair(test, reference))
-    row = {
-        "difference": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "effect_size": found.effect_size,
-    }
-    return row | {"n_tasks": found.n_tasks, "n_replicas": found.n_replicas, "n": found.n}
-
-
-def at_best_rate(
-    rows: pd.DataFrame, arm: str, recipes: Sequence[str], chance: float | Mapping[str, float]
-) -> tuple[dict, pd.DataFrame | None]:
-    """One arm's row before any comparison, and its test accuracies at the recipe with the best validation accuracy."""
-    row = {"arm": arm, "recipe": "", "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0, "note": NOT_RUN}
-    parts = {recipe: part for recipe in recipes if len(part := rows[rows["recipe"] == recipe])}
-    if not parts:
-        return row, None
-    shared = _shared({name: cell_matrix(part, arm, "val_accuracy", chance=chance) for name, part in parts.items()})
-    means = {recipe: float(cells.mean()) for recipe, cells in shared.items()}
-    best = max(means, key=means.get)
-    test = cell_matrix(parts[best], arm, "test_accuracy", chance=chance)
-    interval = mean_interval(test)
-    row |= {"recipe": best, "val_mean": means[best], "diverged": count_diverged(parts[best])}
-    row |= {"test_mean": interval.mean, "test_low": interval.low, "test_high": interval.high, "note": interval.note}
-    row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}
-    missing = [recipe for recipe in recipes if recipe not in parts]
-    row["note"] += f"; {NOT_RUN} under {', '.join(missing)}" if missing else ""
-    return row | {f"val_{recipe}": mean for recipe, mean in means.items()}, test
-
-
-def display_best_rates(table: pd.DataFrame) -> pd.DataFrame:
-    """:func:`best_rates` in words: validation accuracy at every rate, the chosen one in bold, and the comparison."""
-    recipes = [name.removeprefix("val_") for name in table.columns if name.startswith("val_") and name != "val_mean"]
-    lines = []
-    for row in table.to_dict("records"):
-        line = {"arm": row["arm"]}
-        for recipe in recipes:
-            value = number_text(row[f"val_{recipe}"]) or NOT_RUN
-            line[f"validation at `{recipe}` (%)"] = f"**{value}**" if recipe == row["recipe"] else value
-        line["test (%)"] = interval_text(row["test_mean"], row["test_low"], row["test_high"], row["n"])
-        bounds = row["difference"], row["low"], row["high"]
-        line["difference from the baseline (points)"] = interval_text(*bounds, row["n"], sign="+")
-        tested = not np.isnan(row["p"])
-        line["p (Holm)"] = f"{row['p']:.2g} ({row['p_holm']:.2g})" if tested else ""
-        line["d"] = number_text(row["effect_size"])
-        line["n"] = f"{row['n_tasks']} x {row['n_replicas']}" if row["n"] else ""
-        line["diverged"] = row["diverged"] if row["n"] else ""
-        line["note"] = row["note"]
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def best_rates_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
-    """:func:`best_rates` with its rule, for :func:`.tables.document` and :func:`.tables.page`."""
-    return [display_best_rates(table), BEST_RATES_RULE]

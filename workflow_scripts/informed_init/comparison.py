@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .audit import against, at_best_rate
+from .best_rates import COUNTS, VALUES, add_differences, at_best_rate
 from .curves import cell_matrix
 from .errors import InputError
-from .statistics import holm, mean_interval
+from .statistics import mean_interval
 from .tables import NOT_RUN, as_floats, interval_text, number_text
 
 RULE = (
@@ -115,32 +115,10 @@ def compare(
         if cells[arm] is not None:
             rows[-1] |= _costs(costs, arm, row["recipe"])
             rows[-1] |= _epochs_to_teacher(curves, own, member, row["recipe"], chance)
-    for row in rows:
-        test, reference = cells[row["arm"]], cells.get(row["baseline"])
-        if test is None or row["baseline"] in ("", row["arm"]):
-            continue
-        if reference is None:
-            row["note"] += f"; no difference: {row['baseline']} was {NOT_RUN}"
-            continue
-        row |= against(test, reference)
-    for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
-        row["p_holm"] = corrected
+    add_differences(rows, cells)
     names = ["panel", "dataset", "architecture", "arm", "label", "baseline", "recipe"]
-    values = [
-        "val_mean",
-        "test_mean",
-        "test_low",
-        "test_high",
-        "difference",
-        "low",
-        "high",
-        "p",
-        "p_holm",
-        "effect_size",
-    ]
-    counts = ["n_tasks", "n_replicas", "n", "diverged", "note"]
     paid = ["parameters", "start_cost", "total_cost", "epochs_to_teacher", "reached"]
-    return as_floats(pd.DataFrame(rows, columns=[*names, *values, *counts, *paid]), [*values, *paid])
+    return as_floats(pd.DataFrame(rows, columns=[*names, *VALUES, *COUNTS, *paid]), [*VALUES, *paid])
 
 
 def _costs(costs: pd.DataFrame, arm: str, recipe: str) -> dict:

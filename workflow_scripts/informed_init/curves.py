@@ -201,3 +201,11 @@ def pair(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
 def count_diverged(curves: pd.DataFrame) -> int:
     """Number of trainings in the table that diverged at any epoch."""
     return int(curves.groupby(list(TRAINING))["diverged"].max().sum())
+
+
+def shared_cells(matrices: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """The cells of (tasks, replicas) tables that stand in all of them."""
+    common, *others = matrices.values()
+    for other in others:
+        common, _ = pair(common, other)
+    return {name: matrix.loc[common.index, common.columns].to_numpy() for name, matrix in matrices.items()}

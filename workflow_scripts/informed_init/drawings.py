@@ -92,7 +92,7 @@ def draw_best_rates(
     baseline: str = "random",
     width: float = WIDTH,
 ) -> None:
-    """:func:`draw_differences` of a table of :func:`audit.best_rates`; arms that were not compared are left out.
+    """:func:`draw_differences` of a table of :func:`best_rates.best_rates`; arms that were not compared are left out.
 
     ``labels`` is arm -> label; the recipe that the arm's best learning rate belongs to is put below it.
     """

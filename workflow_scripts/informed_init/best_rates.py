@@ -1,0 +1,136 @@
+"""The arms compared once each has its own best learning rate: :func:`best_rates` is a data frame of numbers for the CSV,
+:func:`display_best_rates` has it in words, printed by :mod:`.tables`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from .curves import cell_matrix, count_diverged, pair, shared_cells
+from .statistics import holm, mean_interval, paired_difference
+from .tables import NOT_RUN, as_floats, interval_text, number_text
+
+RULE = (
+    "Every arm was trained at every learning rate of the grid under `controlled`. An arm's rate (bold) is the one with "
+    "the best mean accuracy on held-out training images after the last epoch; test images choose nothing. At these "
+    "rates the arms are compared on test images, paired by task and replica, with the baseline at its own best rate. "
+    "p is Holm-corrected over the arms that were compared."
+)
+
+# columns of a table of compared arms: measured values, and how many trainings they rest on
+VALUES = ("val_mean", "test_mean", "test_low", "test_high", "difference", "low", "high", "p", "p_holm", "effect_size")
+COUNTS = ("n_tasks", "n_replicas", "n", "diverged", "note")
+
+
+def best_rates(
+    curves: pd.DataFrame,
+    arms: Sequence[str],
+    recipes: Sequence[str],
+    *,
+    baseline: str = "random",
+    chance: float | Mapping[str, float] = 10.0,
+) -> pd.DataFrame:
+    """The arms compared with ``baseline`` once each has the best of ``recipes``, which differ in learning rate.
+
+    :data:`RULE` is the rule. The choice is made under ``controlled`` from the cells that all recipes of the
+    arm share; of equal recipes the first is taken.
+
+    Args:
+        curves: of one run; arms and recipes may be missing.
+        arms: compared; ``baseline`` stands first whether named or not.
+        recipes: the same budget for every arm.
+        chance: see :func:`curves.cell_matrix`; diverged trainings count as this, in the choice as well.
+
+    Returns:
+        One row per arm: ``arm, recipe, val_mean, test_mean, test_low, test_high, difference, low, high, p, p_holm,
+        effect_size, n_tasks, n_replicas, n, diverged, note`` and for every recipe ``val_<recipe>``, the means that it
+        was chosen by. ``n`` counts the pairs (for the baseline its own cells), ``diverged`` the arm's trainings at its
+        recipe; ``note`` names what was not run.
+    """
+    own = curves[(curves["protocol"] == "controlled") & curves["recipe"].isin(recipes)]
+    names = list(dict.fromkeys((baseline, *arms)))
+    rows, cells = [], {}
+    for arm in names:
+        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
+        rows.append(row)
+    for row in rows[1:]:
+        row["baseline"] = baseline
+    add_differences(rows, cells)
+    means = [f"val_{recipe}" for recipe in recipes]
+    return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *VALUES, *COUNTS, *means]), [*VALUES, *means])
+
+
+def add_differences(rows: list[dict], cells: Mapping[str, pd.DataFrame | None]) -> None:
+    """Add to each arm's row its paired difference from the arm that ``baseline`` names, if any, with p corrected over the
+    rows (Holm); ``cells`` has every arm's (tasks, replicas) accuracies, or nothing for one that was not run."""
+    for row in rows:
+        baseline, test = row.get("baseline", ""), cells[row["arm"]]
+        if test is None or baseline in ("", row["arm"]):
+            continue
+        if (reference := cells.get(baseline)) is None:
+            row["note"] += f"; no difference: {baseline} was {NOT_RUN}"
+        else:
+            row |= _against(test, reference)
+    for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
+        row["p_holm"] = corrected
+
+
+def _against(test: pd.DataFrame, reference: pd.DataFrame) -> dict:
+    """The paired difference of two arms' (tasks, replicas) accuracies, as the columns of a table; ``n`` counts the pairs."""
+    found = paired_difference(*pair(test, reference))
+    row = {
+        "difference": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "effect_size": found.effect_size,
+    }
+    return row | {"n_tasks": found.n_tasks, "n_replicas": found.n_replicas, "n": found.n}
+
+
+def at_best_rate(
+    rows: pd.DataFrame, arm: str, recipes: Sequence[str], chance: float | Mapping[str, float]
+) -> tuple[dict, pd.DataFrame | None]:
+    """One arm's row before any comparison, and its test accuracies at the recipe with the best validation accuracy."""
+    row = {"arm": arm, "recipe": "", "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0, "note": NOT_RUN}
+    parts = {recipe: part for recipe in recipes if len(part := rows[rows["recipe"] == recipe])}
+    if not parts:
+        return row, None
+    shared = shared_cells({name: cell_matrix(part, arm, "val_accuracy", chance=chance) for name, part in parts.items()})
+    means = {recipe: float(cells.mean()) for recipe, cells in shared.items()}
+    best = max(means, key=means.get)
+    test = cell_matrix(parts[best], arm, "test_accuracy", chance=chance)
+    interval = mean_interval(test)
+    row |= {"recipe": best, "val_mean": means[best], "diverged": count_diverged(parts[best])}
+    row |= {"test_mean": interval.mean, "test_low": interval.low, "test_high": interval.high, "note": interval.note}
+    row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}
+    missing = [recipe for recipe in recipes if recipe not in parts]
+    row["note"] += f"; {NOT_RUN} under {', '.join(missing)}" if missing else ""
+    return row | {f"val_{recipe}": mean for recipe, mean in means.items()}, test
+
+
+def display_best_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`best_rates` in words: validation accuracy at every rate, the chosen one in bold, and the comparison."""
+    recipes = [name.removeprefix("val_") for name in table.columns if name.startswith("val_") and name != "val_mean"]
+    lines = []
+    for row in table.to_dict("records"):
+        line = {"arm": row["arm"]}
+        for recipe in recipes:
+            value = number_text(row[f"val_{recipe}"]) or NOT_RUN
+            line[f"validation at `{recipe}` (%)"] = f"**{value}**" if recipe == row["recipe"] else value
+        line["test (%)"] = interval_text(row["test_mean"], row["test_low"], row["test_high"], row["n"])
+        bounds = row["difference"], row["low"], row["high"]
+        line["difference from the baseline (points)"] = interval_text(*bounds, row["n"], sign="+")
+        tested = not np.isnan(row["p"])
+        line["p (Holm)"] = f"{row['p']:.2g} ({row['p_holm']:.2g})" if tested else ""
+        line["d"] = number_text(row["effect_size"])
+        line["n"] = f"{row['n_tasks']} x {row['n_replicas']}" if row["n"] else ""
+        line["diverged"] = row["diverged"] if row["n"] else ""
+        line["note"] = row["note"]
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def best_rates_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
+    """:func:`best_rates` with its rule, for :func:`.tables.document` and :func:`.tables.page`."""
+    return [display_best_rates(table), RULE]
