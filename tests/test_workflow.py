@@ -1,6 +1,8 @@
 """What Snakemake does with the repository: exact job lists after a change, and the same results after a kill."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 
@@ -52,6 +54,36 @@ def test_every_result_is_there(finished):
     assert names >= expected | {"tables/final.csv", "tables/final.md", "tables/curves.csv"}
     assert finished.results("figures/figure2-controlled.png")["figures/figure2-controlled.png"].startswith(b"\x89PNG")
     assert not any((finished.folder / "results/mini/partial/arms").iterdir())
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+def test_the_report_opens_in_a_browser_and_lists_its_figures(finished, tmp_path):
+    def shown(page):
+        """What the browser made of the page, without the page's own code, and what it complained of."""
+        command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+        command += [
+            "--virtual-time-budget=10000",
+            f"--user-data-dir={tmp_path / 'browser'}",
+            "--dump-dom",
+            page.as_uri(),
+        ]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        app = ended.stdout[ended.stdout.index('<div id="app">') :]
+        assert "Uncaught" not in ended.stderr
+        return re.sub(r"<[^>]+>|\s+", " ", app[: app.index("<script")])
+
+    report = tmp_path / "report.html"
+    finished.snakemake("--report", str(report), "--cores", "1")
+    home = shown(report)
+    assert "Read the audit first" in home and "2 replicas of" in home
+    assert all(category in home for category in ("1. Audit", "Figures", "Tables"))
+    clicked = report.read_text() + "<script>setTimeout(() => app.showCategory('Figures'), 500)</script>"
+    report.write_text(clicked)
+    figures = shown(report)
+    assert re.search(r"figure2\s+controlled", figures) and re.search(r"figure8\s+controlled", figures)
 
 
 def test_arms_of_a_replica_are_paired(finished):
