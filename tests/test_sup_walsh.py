@@ -259,6 +259,20 @@ def test_recalibrated_statistics_are_those_of_the_real_images():
             recalibrate_(model, pixels, generator("c"))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["sup-walsh", "extra-steps"])
+def test_pretraining_runs_where_the_images_are_and_the_network_comes_back(name):
+    found = []
+    for device in ("cpu", "cuda"):
+        model, (pixels, labels) = network(dropout=0.0), images()
+        settings = {"steps": 3, "rate": 1e-2} | ({"reducer": "gaussian"} if name == "sup-walsh" else {})
+        data = (pixels.to(device), labels.to(device))
+        initialize_(model, name, generator=generator("g"), data=data, **settings)
+        assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+        found.append(model[0].weight)
+    assert torch.allclose(*found, atol=1e-3) and not torch.equal(found[0], network().state_dict()["0.weight"])
+
+
 def test_statistics_can_be_reset_or_kept_as_published():
     found = {}
     for choice in ("recalibrate", "reset", "keep"):

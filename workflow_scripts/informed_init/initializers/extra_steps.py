@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .registry import initializer
-from .sup_walsh.steps import OnePerClass, count_classes, optimize_, streams
+from .sup_walsh.steps import OnePerClass, count_classes, moved, optimize_, streams
 
 
 @initializer("extra-steps")
@@ -18,7 +18,8 @@ def extra_steps_(
     rate: float = 3e-5,
     batch_size: int | None = None,
 ) -> None:
-    """Take ``steps`` Adam steps at ``rate`` on training images ``data`` (:func:`.sup_walsh.pretrain`), in train mode.
+    """Take ``steps`` Adam steps at ``rate`` on training images ``data`` (:func:`.sup_walsh.pretrain`), in train mode, on
+    their device.
 
     A batch is one image of every class, the very ones that ``sup-walsh`` draws from the same generator; or, with
     ``batch_size``, that many images drawn uniformly without replacement. Running statistics of batch norms are those
@@ -32,13 +33,13 @@ def extra_steps_(
         raise InputError("extra-steps: steps must be at least 1, and rate above 0")
     if batch_size is not None and not 2 <= batch_size <= len(images):
         raise InputError(f"extra-steps: batch_size must lie between 2 and the {len(images)} images, got {batch_size}")
-    classes = count_classes(model, data, "extra-steps")
     rng = streams(generator)
-    draws = OnePerClass(labels, classes, rng["draws"], "extra-steps")
+    with moved(model, images.device):
+        draws = OnePerClass(labels, count_classes(model, data, "extra-steps"), rng["draws"], "extra-steps")
 
-    def batch(step: int) -> tuple[Tensor, Tensor]:
-        index = torch.randperm(len(images), generator=rng["draws"]) if batch_size else draws.draw()
-        index = index[:batch_size].to(images.device)
-        return images[index], labels[index]
+        def batch(step: int) -> tuple[Tensor, Tensor]:
+            index = torch.randperm(len(images), generator=rng["draws"]) if batch_size else draws.draw()
+            index = index[:batch_size].to(images.device)
+            return images[index], labels[index]
 
-    optimize_(model, batch, steps, rate, rng["noise"])
+        optimize_(model, batch, steps, rate, rng["noise"])

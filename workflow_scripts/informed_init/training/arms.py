@@ -15,7 +15,7 @@ from ..initializers import initialize_
 from ..seeds import derive_seed, generator
 from ..tasks.subsets import Task
 from .cost import images_used, multiply_adds, parameters
-from .devices import resolve_device
+from .devices import resolve_device, set_precision
 from .loop import Images, Problem, head_, training
 from .recipe import Recipe
 from .runner import Data, Partial, Progress, problem
@@ -43,9 +43,9 @@ def initialized_(
 
 def training_images(task: Problem, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """What a data-dependent initializer may see: the training images as the network will, ``(n, c, h, w)`` float32 on the
-    CPU, and their labels; nothing that is held out."""
+    device of the training, and their labels; nothing that is held out."""
     images = Images(task.train, task.mean, task.std, recipe.pixels, torch.float32, False)
-    return images.ready.permute(0, 3, 1, 2).cpu(), images.labels.cpu()
+    return images.ready.permute(0, 3, 1, 2), images.labels
 
 
 def teacher_name(task: str, replica: int) -> str:
@@ -62,6 +62,7 @@ def _initialized(
     given = dict(resources)
     if "data" in wanted:
         given["data"] = training_images(cut, recipe)
+        set_precision(given["data"][0].device, recipe.precision)
     if "teacher" in wanted:
         teacher = architectures.build_for(spec["teacher"]["architecture"], task.num_classes, shape)
         teacher.load_state_dict(given["teachers"][teacher_name(task.name, replica)].state_dict())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...errors import InputError
 from .codes import CODES, class_codes
 from .reducers import REDUCERS, Reducer, reducer
-from .steps import OnePerClass, batch_norms, count_classes, optimize_, recalibrate_, seeded, streams
+from .steps import OnePerClass, batch_norms, count_classes, moved, optimize_, recalibrate_, seeded, streams
 
 LABELS = ("true", "permuted")
 SNAPSHOTS = ("best", "last")
@@ -149,13 +149,18 @@ class SyntheticBatches:
 def pretrain(model: nn.Module, data: tuple[Tensor, Tensor], settings: Settings, generator: torch.Generator) -> History:
     """Pretrain ``model`` in place and drop the support network.
 
-    ``data`` are training images ``(n, c, h, w)`` as the network will see them, on its device, and their labels
-    ``(n,)``. ``generator`` (CPU) decides everything; settings that differ in one part (reducer, codes, labels) share
-    the draws of all others. Modes are kept, gradients are not.
+    ``data`` are training images ``(n, c, h, w)`` as the network will see them, and their labels ``(n,)``; the work is done
+    on their device. ``generator`` (CPU) decides everything; settings that differ in one part (reducer, codes, labels) share
+    the draws of all others. Modes and the network's device are kept, gradients are not.
 
     Raises:
         InputError: a class has no image, the network does not take the images, or the code is too short.
     """
+    with moved(model, data[0].device):
+        return _pretrain(model, data, settings, generator)
+
+
+def _pretrain(model: nn.Module, data: tuple[Tensor, Tensor], settings: Settings, generator: torch.Generator) -> History:
     images, labels = data
     classes = count_classes(model, data, "sup-walsh")
     rng = streams(generator)

@@ -44,6 +44,16 @@ def kept_modes(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@contextmanager
+def moved(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Inside the block the network is on ``device``; afterwards where it was."""
+    home = next(model.parameters()).device
+    try:
+        yield model.to(device)
+    finally:
+        model.to(home)
+
+
 def count_classes(model: nn.Module, data: tuple[Tensor, Tensor], initializer: str) -> int:
     """The number of classes that the network tells apart, found by showing it two images in eval mode.
 
