@@ -20,19 +20,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from informed_init import architectures, workflow  # noqa: E402
-from informed_init.estimate import TRAIN_PER_CLASS  # noqa: E402
+from informed_init.estimate import class_count, images_per_epoch  # noqa: E402
 from informed_init.tasks import catalog  # noqa: E402
 from informed_init.training.cost import multiply_adds  # noqa: E402
 
 PASSES, OPERATIONS = 3, 2
-
-
-def trained_images(spec: dict, classes: int) -> int:
-    """Images of all trainings of a job, each as often as it is trained on."""
-    settings = spec["settings"]
-    available = TRAIN_PER_CLASS.get(spec["dataset"], 500)
-    per_class = min(available, settings.get("train_per_class") or available)
-    return per_class * classes * settings["epochs"] * len(spec["tasks"]) * len(spec["replicas"])
 
 
 def image_shape(spec: dict) -> tuple[int, int, int]:
@@ -55,13 +47,17 @@ def main() -> None:
         for block in workflow.replica_blocks(config, arm):
             spec = workflow.arm_spec(config, protocol, recipe, arm, block)
             shape = image_shape(spec)
-            classes = 10 if spec["tasks"][0]["superclasses"] else catalog.get(spec["dataset"]).num_classes
+            classes = class_count(config, spec["dataset"], spec["tasks"])
             network = (spec["architecture"], classes, shape)
             if network not in passes:
                 passes[network] = multiply_adds(architectures.build_for(*network), shape)
             place = spec["dataset"], spec["architecture"]
-            operations[place] += PASSES * OPERATIONS * passes[network] * trained_images(spec, classes)
-            trainings[place] += len(spec["tasks"]) * len(spec["replicas"])
+            number = len(spec["tasks"]) * len(spec["replicas"])
+            images = (
+                images_per_epoch(config, spec["dataset"], spec["tasks"], spec["settings"]) * spec["settings"]["epochs"]
+            )
+            operations[place] += PASSES * OPERATIONS * passes[network] * images * number
+            trainings[place] += number
     rows = [(*place, trainings[place], f"{count:.2g}") for place, count in operations.most_common()]
     rows.append(("all", "", trainings.total(), f"{operations.total():.2g}"))
     print(tabulate(rows, ["data set", "network", "trainings", "operations"]))

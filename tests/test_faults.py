@@ -185,7 +185,7 @@ class Demo(Repository):
     "INFORMED_INIT_KILLS" not in os.environ, reason="takes half an hour; set INFORMED_INIT_KILLS=1 to run it"
 )
 def test_twenty_kills_at_random_moments_change_no_table(tmp_path):
-    """The demo, whole, killed 20 times, Snakemake alone or with its jobs; then once more, undisturbed."""
+    """The demo, whole, undisturbed, and again killed 20 times, Snakemake alone or with its jobs."""
     killed, undisturbed = Demo(tmp_path / "killed"), Demo(tmp_path / "undisturbed")
     undisturbed.snakemake()
     rng = random.Random(20)

@@ -17,7 +17,7 @@ RULE = (
     "p is Holm-corrected over the arms that were compared."
 )
 
-# columns of a table of compared arms: measured values, and how many trainings they rest on
+# columns of a table of compared arms: measured values; how many trainings they rest on, and what is missing
 VALUES = ("val_mean", "test_mean", "test_low", "test_high", "difference", "low", "high", "p", "p_holm", "effect_size")
 COUNTS = ("n_tasks", "n_replicas", "n", "diverged", "note")
 

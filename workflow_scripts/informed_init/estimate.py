@@ -152,16 +152,25 @@ def _training(
     if key in measured:
         done.recorded[key] = measured[key].trainings
         return settings["epochs"] * measured[key].seconds
-    scope, precision, size = key[2], key[3], key[6]
+    precision, size = key[3], key[6]
     rate = RATES.get((architecture, size, precision))
     (done.guessed if rate is None else done.measured).add((architecture, f"{size} pixels", precision))
     if rate is None:  # the time of a convolution goes with the number of pixels
         rate = STAND_IN.get(size, STAND_IN[32] * (size / 32) ** 2)
+    return settings["epochs"] * rate * images_per_epoch(config, dataset, tasks, settings) / 1000
+
+
+def images_per_epoch(config: Mapping, dataset: str, tasks: list, settings: Mapping) -> int:
+    """Training images of one epoch of one training, the held-out ones included."""
     made = workflow.is_procedural(dataset)
     per_class = config["procedural"]["train_per_class"] if made else TRAIN_PER_CLASS.get(dataset, 500)
     per_class = min(per_class, settings.get("train_per_class") or per_class)
-    classes = 10 if scope == "pair" else catalog.get(dataset).num_classes or config["procedural"]["classes"]
-    return settings["epochs"] * rate * classes * per_class / 1000
+    return per_class * class_count(config, dataset, tasks)
+
+
+def class_count(config: Mapping, dataset: str, tasks: list) -> int:
+    """Classes of each task: ten of a pair of superclasses, otherwise all of the data set's."""
+    return 10 if tasks[0]["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
 
 
 def _device(config: Mapping) -> str:
