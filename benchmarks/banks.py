@@ -17,7 +17,9 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from informed_init import architectures, banks, sources
+from informed_init import architectures
+from informed_init.banks import bank as banks
+from informed_init.banks import sources
 from sklearn.cluster import KMeans
 
 LAYER, K = "layer4.1.conv2", 10

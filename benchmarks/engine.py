@@ -21,9 +21,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from informed_init import architectures
+from informed_init.runs import runner
 from informed_init.seeds import generator
 from informed_init.tasks import procedural, readers, subsets
-from informed_init.training import augmentation, devices, loop, plain, runner
+from informed_init.training import augmentation, devices, loop, plain
 from informed_init.training.recipe import Recipe
 
 

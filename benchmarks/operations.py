@@ -19,10 +19,11 @@ from tabulate import tabulate
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from informed_init import architectures, workflow  # noqa: E402
-from informed_init.estimate import class_count, images_per_epoch  # noqa: E402
+from informed_init import architectures  # noqa: E402
+from informed_init.plan import workflow  # noqa: E402
+from informed_init.plan.estimate import class_count, images_per_epoch  # noqa: E402
+from informed_init.runs.cost import multiply_adds  # noqa: E402
 from informed_init.tasks import catalog  # noqa: E402
-from informed_init.training.cost import multiply_adds  # noqa: E402
 
 PASSES, OPERATIONS = 3, 2
 

@@ -15,8 +15,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from informed_init.curves import read_curves, write_csv
-from informed_init.statistics import paired_difference
+from informed_init.report.curves import read_curves, write_csv
+from informed_init.report.statistics import paired_difference
 
 KEY = ["recipe", "arm", "task", "replica"]
 

@@ -23,7 +23,7 @@ rule build_bank:
     message:
         "Building bank {wildcards.bank}, replica {wildcards.replica}"
     script:
-        "../workflow_scripts/build_bank.py"
+        "../workflow_scripts/banks/build_bank.py"
 
 
 rule align_sources:
@@ -50,14 +50,14 @@ rule align_sources:
     message:
         "Aligning sources {wildcards.bank}, replica {wildcards.replica}"
     script:
-        "../workflow_scripts/align_sources.py"
+        "../workflow_scripts/banks/align_sources.py"
 
 
 rule compare_alignment:
     input:
         **source_files(flow.alignment_architecture(config)),
         code=code(
-            "compare_alignment.py",
+            "banks/compare_alignment.py",
             flow.architectures()[flow.alignment_architecture(config)].module,
         ),
     output:
@@ -80,7 +80,7 @@ rule compare_alignment:
     message:
         "Comparing greedy and optimal matching of sources"
     script:
-        "../workflow_scripts/compare_alignment.py"
+        "../workflow_scripts/banks/compare_alignment.py"
 
 
 rule alignment:

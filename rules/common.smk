@@ -1,15 +1,21 @@
 # Checks the config before anything else and offers the helpers that rules share; their logic lives in the package.
+import os
 import re
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+# the package, for the rules and (through the environment) for every job's script, on a cluster's nodes as well
+PACKAGE = str(Path(workflow.basedir) / "workflow_scripts")
+sys.path.insert(0, PACKAGE)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
-from informed_init import workflow as flow
-from informed_init.checks import check_config
-from informed_init.code_inputs import code
+from informed_init.plan import workflow as flow
+from informed_init.plan.checks import check_config
+from informed_init.plan.code_inputs import code
 from informed_init.errors import InputError
 
 try:
@@ -113,7 +119,9 @@ def arm_inputs(wildcards):
     if teacher := config["arms"][wildcards.arm].get("teacher"):
         file = f"<results>/teachers/{wildcards.protocol}/{teacher['recipe']}/{teacher['arm']}/{wildcards.block}.safetensors"
         files |= {"teachers": ancient(file), "teacher_checksum": checksums([file])}
-    files["code"] = code("train_arm.py", *flow.plugin_modules(config, wildcards.arm))
+    files["code"] = code(
+        "runs/train_arm.py", *flow.plugin_modules(config, wildcards.arm)
+    )
     return files
 
 
@@ -121,7 +129,7 @@ def bank_inputs(wildcards):
     """What a bank is built from: all sources of its architecture, or none where it starts from untrained ones."""
     spec = flow.banks(config)[wildcards.bank]
     files = source_files(spec["architecture"]) if spec["trained"] else {}
-    script = "align_sources.py" if spec["layers"] else "build_bank.py"
+    script = "banks/align_sources.py" if spec["layers"] else "banks/build_bank.py"
     network = flow.architectures()[spec["architecture"]].module
     return files | {"code": code(script, network)}
 

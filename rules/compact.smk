@@ -1,6 +1,6 @@
 # The search for a ResNet under a parameter budget, and the models that are trained at its end. Without a section `search` in
 # the config nothing here has a target.
-from informed_init import search_plan
+from informed_init.plan import search as search_plan
 
 SEARCHED = search_plan.searched(config)
 RUNGS = range(search_plan.last_rung(config) + 1) if SEARCHED else range(0)
@@ -21,7 +21,7 @@ def rung_inputs(wildcards):
     network = flow.architectures()["compact"].module
     files = split_files(config["search"]["dataset"])
     files |= {"earlier": rung_files(range(int(wildcards.rung)))}
-    return files | {"code": code("search_rung.py", network)}
+    return files | {"code": code("runs/search_rung.py", network)}
 
 
 def final_inputs(wildcards):
@@ -35,7 +35,9 @@ def final_inputs(wildcards):
             else []
         )
     }
-    return files | {"code": code("train_compact.py", flow.architectures()[name].module)}
+    return files | {
+        "code": code("runs/train_compact.py", flow.architectures()[name].module)
+    }
 
 
 def final_files(suffix):
@@ -88,13 +90,13 @@ rule search_rung:
     message:
         "Searching: rung {wildcards.rung}, shapes {wildcards.block}"
     script:
-        "../workflow_scripts/search_rung.py"
+        "../workflow_scripts/runs/search_rung.py"
 
 
 rule write_search:
     input:
         rungs=rung_files(RUNGS),
-        code=code("write_search.py"),
+        code=code("report/write_search.py"),
     output:
         trainings="<results>/tables/search_trainings.csv",
         csv="<results>/tables/search.csv",
@@ -128,7 +130,7 @@ rule write_search:
     message:
         "Writing and drawing the search"
     script:
-        "../workflow_scripts/write_search.py"
+        "../workflow_scripts/report/write_search.py"
 
 
 rule train_compact:
@@ -160,7 +162,7 @@ rule train_compact:
     message:
         "Training the final model {wildcards.model}, replicas {wildcards.block}"
     script:
-        "../workflow_scripts/train_compact.py"
+        "../workflow_scripts/runs/train_compact.py"
 
 
 rule draw_compact:
@@ -169,7 +171,7 @@ rule draw_compact:
         confusion=final_files("-confusion.csv"),
         features=final_files("-features.csv"),
         records=final_files(".json"),
-        code=code("draw_compact.py"),
+        code=code("report/draw_compact.py"),
     output:
         csv="<results>/tables/compact.csv",
         markdown="<results>/tables/compact.md",
@@ -206,7 +208,7 @@ rule draw_compact:
     message:
         "Drawing the final models"
     script:
-        "../workflow_scripts/draw_compact.py"
+        "../workflow_scripts/report/draw_compact.py"
 
 
 rule search:

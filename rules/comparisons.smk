@@ -2,7 +2,7 @@
 rule compare_family:
     input:
         unpack(compared_inputs),
-        code=code("compare_family.py"),
+        code=code("report/compare_family.py"),
     output:
         table_csv="<results>/tables/{family}.csv",
         markdown="<results>/tables/{family}.md",
@@ -44,7 +44,7 @@ rule compare_family:
     message:
         "Comparing the arms of {wildcards.family}"
     script:
-        "../workflow_scripts/compare_family.py"
+        "../workflow_scripts/report/compare_family.py"
 
 
 for family in flow.compared_families(config):

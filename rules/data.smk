@@ -1,7 +1,7 @@
 # Data sets: fetched (or found) under data_root, or made by code; then one file of uint8 images per split.
 rule fetch:
     input:
-        code=code("fetch.py"),
+        code=code("tasks/fetch.py"),
     output:
         "<results>/data/{dataset}/fetched.txt",
     log:
@@ -18,12 +18,12 @@ rule fetch:
     message:
         "Finding or downloading {wildcards.dataset}"
     script:
-        "../workflow_scripts/fetch.py"
+        "../workflow_scripts/tasks/fetch.py"
 
 
 rule make_procedural:
     input:
-        code=code("make_procedural.py"),
+        code=code("tasks/make_procedural.py"),
     output:
         "<results>/data/{dataset}/made.txt",
     log:
@@ -39,13 +39,13 @@ rule make_procedural:
     message:
         "Drawing the {wildcards.dataset} images"
     script:
-        "../workflow_scripts/make_procedural.py"
+        "../workflow_scripts/tasks/make_procedural.py"
 
 
 rule read_split:
     input:
         raw_marker,
-        code=code("read_split.py"),
+        code=code("tasks/read_split.py"),
     output:
         images="<results>/data/{dataset}/{split}.safetensors",
         checksum="<results>/data/{dataset}/{split}.safetensors.sha256",
@@ -61,4 +61,4 @@ rule read_split:
     message:
         "Reading the {wildcards.split} split of {wildcards.dataset}"
     script:
-        "../workflow_scripts/read_split.py"
+        "../workflow_scripts/tasks/read_split.py"

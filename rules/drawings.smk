@@ -3,7 +3,7 @@ rule draw_alignment:
     input:
         **source_files(flow.alignment_architecture(config)),
         code=code(
-            "draw_alignment.py",
+            "report/draw_alignment.py",
             flow.architectures()[flow.alignment_architecture(config)].module,
         ),
     output:
@@ -34,13 +34,13 @@ rule draw_alignment:
     message:
         "Drawing Figure 1: two sources before and after alignment"
     script:
-        "../workflow_scripts/draw_alignment.py"
+        "../workflow_scripts/report/draw_alignment.py"
 
 
 rule draw_bank:
     input:
         bank=drawn_bank,
-        code=code("draw_bank.py"),
+        code=code("report/draw_bank.py"),
     output:
         png=report(
             "<results>/figures/figure10.png",
@@ -69,13 +69,14 @@ rule draw_bank:
     message:
         "Drawing Figure 10: the filters of a bank"
     script:
-        "../workflow_scripts/draw_bank.py"
+        "../workflow_scripts/report/draw_bank.py"
 
 
 rule draw_live_taps:
     input:
         code=code(
-            "draw_live_taps.py", flow.architectures()[config["architecture"]].module
+            "report/draw_live_taps.py",
+            flow.architectures()[config["architecture"]].module,
         ),
     output:
         png=report(
@@ -100,13 +101,16 @@ rule draw_live_taps:
     message:
         "Drawing which weights a 32x32 image can train"
     script:
-        "../workflow_scripts/draw_live_taps.py"
+        "../workflow_scripts/report/draw_live_taps.py"
 
 
 rule draw_cosine:
     input:
         **source_files(config["architecture"]),
-        code=code("draw_cosine.py", flow.architectures()[config["architecture"]].module),
+        code=code(
+            "report/draw_cosine.py",
+            flow.architectures()[config["architecture"]].module,
+        ),
     output:
         png=report(
             "<results>/figures/cosine.png",
@@ -132,13 +136,13 @@ rule draw_cosine:
     message:
         "Drawing how far training moved each layer"
     script:
-        "../workflow_scripts/draw_cosine.py"
+        "../workflow_scripts/report/draw_cosine.py"
 
 
 rule draw_best_rates:
     input:
         best_rates="<results>/tables/best_rates.csv",
-        code=code("draw_best_rates.py"),
+        code=code("report/draw_best_rates.py"),
     output:
         png=report(
             "<results>/figures/best_rates.png",
@@ -161,7 +165,7 @@ rule draw_best_rates:
     message:
         "Drawing the arms at their own best learning rates"
     script:
-        "../workflow_scripts/draw_best_rates.py"
+        "../workflow_scripts/report/draw_best_rates.py"
 
 
 rule figure1:

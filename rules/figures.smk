@@ -2,7 +2,7 @@
 rule draw_figure:
     input:
         curves=figure_inputs,
-        code=code("draw_figure.py"),
+        code=code("report/draw_figure.py"),
     output:
         png=report(
             "<results>/figures/{figure}-{protocol}.png",
@@ -27,7 +27,7 @@ rule draw_figure:
     message:
         "Drawing {wildcards.figure} ({wildcards.protocol})"
     script:
-        "../workflow_scripts/draw_figure.py"
+        "../workflow_scripts/report/draw_figure.py"
 
 
 for figure in config["figures"]:

@@ -6,7 +6,7 @@ rule write_manifest:
             for protocol, recipe, arm in flow.cells(config)
             for block in flow.replica_blocks(config, arm)
         ],
-        code=code("write_manifest.py"),
+        code=code("plan/write_manifest.py"),
     output:
         "<results>/manifest.json",
     log:
@@ -22,7 +22,7 @@ rule write_manifest:
     message:
         "Writing what made the run"
     script:
-        "../workflow_scripts/write_manifest.py"
+        "../workflow_scripts/plan/write_manifest.py"
 
 
 rule manifest:
@@ -42,7 +42,7 @@ rule check_results:
     message:
         "Comparing published results with their checksums"
     script:
-        "../workflow_scripts/check_results.py"
+        "../workflow_scripts/plan/check_results.py"
 
 
 rule estimate:
@@ -61,4 +61,4 @@ rule estimate:
     message:
         "Estimating how long the run will take"
     script:
-        "../workflow_scripts/estimate.py"
+        "../workflow_scripts/plan/estimate.py"

@@ -3,7 +3,8 @@ rule train_sources:
     input:
         unpack(lambda wildcards: split_files(config["dataset"])),
         code=lambda wildcards: code(
-            "train_sources.py", flow.architectures()[wildcards.architecture].module
+            "runs/train_sources.py",
+            flow.architectures()[wildcards.architecture].module,
         ),
     output:
         networks="<results>/sources/{architecture}/{block}.safetensors",
@@ -28,4 +29,4 @@ rule train_sources:
     message:
         "Training sources {wildcards.block} ({wildcards.architecture})"
     script:
-        "../workflow_scripts/train_sources.py"
+        "../workflow_scripts/runs/train_sources.py"

@@ -2,7 +2,7 @@
 rule final_table:
     input:
         curves=curve_files(flow.cells(config)),
-        code=code("write_final_table.py"),
+        code=code("report/write_final_table.py"),
     output:
         csv="<results>/tables/final.csv",
         markdown="<results>/tables/final.md",
@@ -26,13 +26,13 @@ rule final_table:
     message:
         "Writing the table of final accuracies"
     script:
-        "../workflow_scripts/write_final_table.py"
+        "../workflow_scripts/report/write_final_table.py"
 
 
 rule write_audit:
     input:
         curves=curve_files(flow.paper_cells(config)),
-        code=code("write_audit.py"),
+        code=code("report/write_audit.py"),
     output:
         audit_csv="<results>/tables/audit.csv",
         audit_markdown="<results>/tables/audit.md",
@@ -62,13 +62,13 @@ rule write_audit:
     message:
         "Auditing the paper's claims"
     script:
-        "../workflow_scripts/write_audit.py"
+        "../workflow_scripts/report/write_audit.py"
 
 
 rule write_table1:
     input:
         curves=curve_files(flow.table1_cells(config)),
-        code=code("write_table1.py"),
+        code=code("report/write_table1.py"),
     output:
         csv="<results>/tables/table1.csv",
         markdown="<results>/tables/table1.md",
@@ -92,7 +92,7 @@ rule write_table1:
     message:
         "Writing Table 1"
     script:
-        "../workflow_scripts/write_table1.py"
+        "../workflow_scripts/report/write_table1.py"
 
 
 rule audit:

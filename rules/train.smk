@@ -24,7 +24,7 @@ rule train_arm:
     message:
         "Training {wildcards.arm}, replicas {wildcards.block} ({wildcards.protocol}, {wildcards.recipe})"
     script:
-        "../workflow_scripts/train_arm.py"
+        "../workflow_scripts/runs/train_arm.py"
 
 
 # An arm that others grow from keeps its networks.

@@ -25,7 +25,9 @@ def walsh_inputs(wildcards):
             f"no arm of initializer sup-walsh trains {wildcards.architecture} on {wildcards.dataset}"
         )
     network = flow.architectures()[wildcards.architecture].module
-    return split_files(wildcards.dataset) | {"code": code("draw_walsh.py", network)}
+    return split_files(wildcards.dataset) | {
+        "code": code("report/draw_walsh.py", network)
+    }
 
 
 def walsh_files():
@@ -99,7 +101,7 @@ rule draw_walsh:
     message:
         "Drawing the Sup-Walsh pretrainings of {wildcards.architecture} on {wildcards.dataset}"
     script:
-        "../workflow_scripts/draw_walsh.py"
+        "../workflow_scripts/report/draw_walsh.py"
 
 
 rule walsh_drawings:
@@ -110,7 +112,7 @@ rule walsh_drawings:
 rule write_walsh:
     input:
         curves=curve_files(flow.family_cells(config, "walsh_published")),
-        code=code("write_walsh.py"),
+        code=code("report/write_walsh.py"),
     output:
         csv="<results>/tables/walsh_layout.csv",
         markdown="<results>/tables/walsh_layout.md",
@@ -134,4 +136,4 @@ rule write_walsh:
     message:
         "Writing Sup-Walsh's results in the published layout"
     script:
-        "../workflow_scripts/write_walsh.py"
+        "../workflow_scripts/report/write_walsh.py"

@@ -7,20 +7,13 @@ import numpy as np
 import pytest
 import torch
 from informed_init import architectures
-from informed_init.alignment import (
-    align,
-    aligned_bank,
-    filter_pair,
-    matching,
-    permutation_groups,
-    permute_source,
-)
-from informed_init.banks import Bank, bankable_layers
+from informed_init.banks.alignment import align, aligned_bank, filter_pair, matching, permutation_groups, permute_source
+from informed_init.banks.bank import Bank, bankable_layers
+from informed_init.banks.sources import load, save
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
 from informed_init.initializers.from_bank import he_std
 from informed_init.seeds import generator
-from informed_init.sources import load, save
 from torch import nn
 
 RESNETS = ("resnet18", "resnet18-custom")

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from informed_init import architectures, banks
+from informed_init import architectures
+from informed_init.banks import bank as banks
+from informed_init.banks.sources import load, save
 from informed_init.errors import InputError
 from informed_init.seeds import generator
-from informed_init.sources import load, save
 from informed_init.training.live_taps import live_taps
 
 PLANTED = np.array(

@@ -3,7 +3,7 @@
 import math
 
 from informed_init.columns import COLUMNS, METRICS, write_rows
-from informed_init.curves import read_curves, write_csv
+from informed_init.report.curves import read_curves, write_csv
 
 
 def test_rows_are_the_table_that_pandas_would_write(tmp_path):

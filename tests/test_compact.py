@@ -5,15 +5,16 @@ import random
 import pytest
 import torch
 import torch.nn.functional as F
-from informed_init import architectures, banks
+from informed_init import architectures
 from informed_init.architectures.compact import CompactResNet
 from informed_init.architectures.dropblock import DropBlock
-from informed_init.compact_shape import PUBLISHED, Shape
+from informed_init.banks import bank as banks
 from informed_init.declarations import initializers
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
+from informed_init.runs.cost import multiply_adds, parameters
+from informed_init.search.shapes import PUBLISHED, Shape
 from informed_init.seeds import generator
-from informed_init.training.cost import multiply_adds, parameters
 from informed_init.training.live_taps import LiveNetwork, live_taps
 from informed_init.training.loop import train
 from informed_init.training.recipe import Recipe

@@ -5,13 +5,14 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from informed_init import comparison, workflow
-from informed_init.checks import check_config
+from informed_init.banks.sources import load, save
 from informed_init.errors import InputError
-from informed_init.sources import load, save
+from informed_init.plan import workflow
+from informed_init.plan.checks import check_config
+from informed_init.report import comparison
+from informed_init.runs import runner
+from informed_init.runs.arms import train_arm
 from informed_init.tasks.readers import Images
-from informed_init.training import runner
-from informed_init.training.arms import train_arm
 from problems import stripes
 from repository import ROOT, Repository
 

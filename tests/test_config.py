@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from informed_init import workflow
-from informed_init.checks import check_config
 from informed_init.errors import InputError
+from informed_init.plan import workflow
+from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -7,9 +7,9 @@ import random
 
 import pytest
 import yaml
-from informed_init import workflow
-from informed_init.checks import check_config
 from informed_init.errors import InputError
+from informed_init.plan import workflow
+from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
 CORRUPTIONS = 200
@@ -86,7 +86,7 @@ def plan(config):
 def schema_read_once():
     """Reading the schema is most of a check's time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("informed_init.checks.yaml.safe_load", functools.cache(yaml.safe_load))
+        patch.setattr("informed_init.plan.checks.yaml.safe_load", functools.cache(yaml.safe_load))
         yield
 
 

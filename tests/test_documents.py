@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from informed_init.checks import config_reference
+from informed_init.plan.checks import config_reference
 from repository import ROOT, Repository
 
 PINS = dict(

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from informed_init import sources
-from informed_init.banks import Bank, LayerBank
-from informed_init.cosine import cosine, cosines, summarize
-from informed_init.drawings import (
+from informed_init.banks import sources
+from informed_init.banks.bank import Bank, LayerBank
+from informed_init.banks.cosine import cosine, cosines, summarize
+from informed_init.errors import InputError
+from informed_init.report.figures.drawings import (
     draw_bank,
     draw_bars_by_layer,
     draw_best_rates,
@@ -17,8 +18,7 @@ from informed_init.drawings import (
     draw_filters,
     draw_live_taps,
 )
-from informed_init.errors import InputError
-from informed_init.training.runner import untrained_sources
+from informed_init.runs.runner import untrained_sources
 from repository import ROOT
 from snakemake.iocontainers import Namedlist
 from test_figures import texts

@@ -16,13 +16,13 @@ import subprocess
 import psutil
 import pytest
 import torch
-from informed_init.banks import Bank
-from informed_init.curves import read_curves
+from informed_init.banks.bank import Bank
+from informed_init.banks.sources import load as load_sources
 from informed_init.errors import InputError
 from informed_init.files import load_tensors, save_tensors
-from informed_init.sources import load as load_sources
+from informed_init.report.curves import read_curves
+from informed_init.runs.runner import Partial
 from informed_init.tasks.readers import load_split
-from informed_init.training.runner import Partial
 from repository import ROOT, Repository
 
 ARMS = ("undisturbed", "job-killed", "snakemake-killed", "two-at-once", "disk-full", "read-only", "cut-input")

@@ -5,16 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from informed_init.curves import COLUMNS, METRICS, cell_matrix, pair, read_curves, select, write_csv
 from informed_init.errors import InputError
-from informed_init.figures import (
-    arm_colors,
-    curve_table,
-    draw_curves,
-    method_of,
-    spread,
-)
-from informed_init.statistics import mean_interval
+from informed_init.report.curves import COLUMNS, METRICS, cell_matrix, pair, read_curves, select, write_csv
+from informed_init.report.figures.curves import arm_colors, curve_table, draw_curves, method_of, spread
+from informed_init.report.statistics import mean_interval
 
 
 def make_curves(levels, tasks=("a", "b", "c"), replicas=3, epochs=2, protocol="controlled", recipe="stepwise"):

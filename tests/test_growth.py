@@ -13,14 +13,7 @@ from informed_init.architectures.inception import Inception
 from informed_init.architectures.lenet import LeNet
 from informed_init.architectures.resnet18 import resnet18
 from informed_init.errors import InputError
-from informed_init.initializers.growth import (
-    GrowthSpec,
-    coupling_groups,
-    fidelity,
-    grow,
-    net2deeper,
-    net2wider,
-)
+from informed_init.initializers.growth import GrowthSpec, coupling_groups, fidelity, grow, net2deeper, net2wider
 from torch import nn
 
 NARROW = 0.3**0.5

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from informed_init import architectures, banks
+from informed_init import architectures
+from informed_init.banks import bank as banks
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_, names
 from informed_init.initializers.from_bank import he_std

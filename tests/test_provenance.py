@@ -8,10 +8,10 @@ import sys
 
 import pytest
 import yaml
-from informed_init import workflow
 from informed_init.errors import InputError
-from informed_init.estimate import START, Job, estimate, makespan, rates, report
-from informed_init.provenance import (
+from informed_init.plan import workflow
+from informed_init.plan.estimate import START, Job, estimate, makespan, rates, report
+from informed_init.plan.provenance import (
     SUMS,
     UNPUBLISHED,
     check_sums,
@@ -25,7 +25,7 @@ from repository import ROOT, Repository
 from test_config import overlay
 
 PUBLISHED = sorted(path.parent for path in ROOT.glob("results/*/README.md"))
-CHECK = ROOT / "workflow_scripts/check_results.py"
+CHECK = ROOT / "workflow_scripts/plan/check_results.py"
 
 
 # ---------------------------------------------------------------- checksums of published results
@@ -94,7 +94,7 @@ def test_the_command_says_what_it_found_without_a_traceback(run):
     )
     assert "2 files written" in command("--write", run).stdout
     assert command(run).returncode == 0
-    assert "no such file; python workflow_scripts/check_results.py --write" in command(run / "tables").stderr
+    assert "no such file; python workflow_scripts/plan/check_results.py --write" in command(run / "tables").stderr
 
 
 # ---------------------------------------------------------------- the manifest

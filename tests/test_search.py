@@ -11,10 +11,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from informed_init import search_plan
-from informed_init.compact_shape import Shape
 from informed_init.errors import InputError
-from informed_init.search import (
+from informed_init.plan import search as search_plan
+from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
+from informed_init.report.search import class_table, scaling_table, search_parts, search_table
+from informed_init.report.tables import document
+from informed_init.runs.runner import Data, Partial
+from informed_init.runs.search import train_final, train_rung, with_fewer_images
+from informed_init.search.rungs import (
     PUBLISHED_BUDGET,
     PUBLISHED_GRID,
     Plan,
@@ -28,12 +32,8 @@ from informed_init.search import (
     scaling_pairs,
     under_budget,
 )
-from informed_init.search_drawings import draw_classes, draw_confusion, draw_features
-from informed_init.search_tables import class_table, scaling_table, search_parts, search_table
-from informed_init.tables import document
+from informed_init.search.shapes import Shape
 from informed_init.tasks.readers import Images, save_split
-from informed_init.training.runner import Data, Partial
-from informed_init.training.search import train_final, train_rung, with_fewer_images
 from problems import small_problem, stripes
 from repository import ROOT
 from snakemake.iocontainers import Namedlist

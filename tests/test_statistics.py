@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from informed_init.errors import InputError
-from informed_init.statistics import (
+from informed_init.report.statistics import (
     Comparison,
     claim_p_value,
     holm,

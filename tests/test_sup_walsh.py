@@ -26,11 +26,11 @@ from informed_init.initializers.sup_walsh import (
 from informed_init.initializers.sup_walsh.initializer import sup_walsh_
 from informed_init.initializers.sup_walsh.pretraining import scaled_distances
 from informed_init.initializers.sup_walsh.steps import OnePerClass, optimize_, recalibrate_
+from informed_init.report.figures.walsh import Distances, draw_codes, draw_distances, draw_losses
+from informed_init.runs import arms
+from informed_init.runs.runner import Data, Partial
 from informed_init.seeds import generator
 from informed_init.tasks.readers import Images, save_split
-from informed_init.training import arms
-from informed_init.training.runner import Data, Partial
-from informed_init.walsh_drawings import Distances, draw_codes, draw_distances, draw_losses
 from problems import stripes
 from test_drawings import Job, check, paths
 from test_figures import texts

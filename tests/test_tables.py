@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 from docutils.core import publish_parts
-from informed_init import workflow
-from informed_init.audit import (
+from informed_init.errors import InputError
+from informed_init.plan import workflow
+from informed_init.report.audit import (
     attribution,
     attribution_parts,
     attributions,
@@ -19,12 +20,11 @@ from informed_init.audit import (
     display_attribution,
     display_audit,
 )
-from informed_init.best_rates import best_rates, display_best_rates
-from informed_init.claims import CLAIMS, Claim, Contrast
-from informed_init.curves import cell_matrix, write_csv
-from informed_init.errors import InputError
-from informed_init.statistics import holm, mean_interval, paired_difference
-from informed_init.tables import (
+from informed_init.report.best_rates import best_rates, display_best_rates
+from informed_init.report.claims import CLAIMS, Claim, Contrast
+from informed_init.report.curves import cell_matrix, write_csv
+from informed_init.report.statistics import holm, mean_interval, paired_difference
+from informed_init.report.tables import (
     display_final,
     display_table1,
     document,

@@ -12,8 +12,9 @@ import torch
 import torchvision.transforms.v2.functional as v2
 from informed_init import architectures
 from informed_init.errors import InputError
+from informed_init.runs import together
 from informed_init.seeds import generator
-from informed_init.training import augmentation, devices, loop, steps, together
+from informed_init.training import augmentation, devices, loop, steps
 from informed_init.training.plain import train_plain
 from informed_init.training.recipe import Recipe
 from problems import small_problem

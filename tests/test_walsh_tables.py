@@ -1,7 +1,7 @@
 """The published Sup-Walsh tables beside ours: the same quantity in each column, and nothing that was not run."""
 
 import pandas as pd
-from informed_init.walsh_tables import PUBLISHED, display_published, published_layout
+from informed_init.report.walsh import PUBLISHED, display_published, published_layout
 
 
 def rows(arm, first, last, test):

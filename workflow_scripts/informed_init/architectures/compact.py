@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..compact_shape import Shape, Stage
 from ..errors import InputError
+from ..search.shapes import Shape, Stage
 from .dropblock import DropBlock
 from .registry import architecture
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..banks import Bank, bankable_layers
+from ..banks.bank import Bank, bankable_layers
 from ..errors import InputError
 from .from_bank import he_std
 from .registry import initializer

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..banks import Bank, LayerBank, match_layers
+from ..banks.bank import Bank, LayerBank, match_layers
 from ..errors import InputError
 from .registry import initializer
 

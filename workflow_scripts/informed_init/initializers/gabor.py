@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..banks import bankable_layers
+from ..banks.bank import bankable_layers
 from ..errors import InputError
 from .registry import initializer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..banks.sources import Source
 from ..errors import InputError
 from ..files import load_tensors
-from ..sources import Source
 from .registry import initializer
 
 

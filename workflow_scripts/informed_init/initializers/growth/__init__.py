@@ -5,7 +5,7 @@ group (``mapping``), the wider tensors computed (``wider``), layers inserted (``
 compared with the teacher (``statistics``).
 """
 
+from .calibration import fidelity
 from .grow import CouplingGroup, GrowthSpec, coupling_groups, grow, net2deeper, net2wider
-from .statistics import fidelity
 
 __all__ = ["CouplingGroup", "GrowthSpec", "coupling_groups", "fidelity", "grow", "net2deeper", "net2wider"]

@@ -15,8 +15,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor, fx, nn
 
-from ...errors import InputError
-from .operations import (
+from ...channels.operations import (
     BATCH_NORMS,
     CONVOLUTIONS,
     DENSE,
@@ -26,8 +25,9 @@ from .operations import (
     NOT_IDEMPOTENT,
     NOT_IDEMPOTENT_NAMES,
 )
-from .statistics import as_batches, check_data, measure_identity_
-from .trace import graphs, is_dropout, symbolic_graph
+from ...channels.trace import graphs, is_dropout, symbolic_graph
+from ...errors import InputError
+from .calibration import as_batches, check_data, measure_identity_
 
 _KINDS = "it is not a convolution, a linear layer or a residual block that adds its unchanged input"
 

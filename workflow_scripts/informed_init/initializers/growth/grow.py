@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor, nn
 
+from ...channels.axes import Axis
+from ...channels.operations import DENSE
+from ...channels.rules import Coupling, Layer, couple
 from ...errors import InputError
-from .axes import Axis
+from .calibration import outputs
 from .deeper import deepen_, fill_new_
 from .mapping import draw
-from .operations import DENSE
-from .rules import Coupling, Layer, couple
-from .statistics import outputs
 from .wider import PADS, add_noise_, widened, write_
 
 NOISES = ("none", "absolute", "relative")

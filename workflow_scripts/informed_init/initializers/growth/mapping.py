@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...channels.axes import Axis, Layout
 from ...errors import InputError
-from .axes import Axis, Layout
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from .axes import Axis
+from ...channels.axes import Axis
+from ...channels.operations import CONVOLUTIONS, DENSE
+from ...channels.rules import Layer
 from .mapping import Entries, Mapping, entries
-from .operations import CONVOLUTIONS, DENSE
-from .rules import Layer
 
 PADS = ("he", "paper", "published")
 

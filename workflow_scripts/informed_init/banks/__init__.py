@@ -1,0 +1,1 @@
+"""What filters of trained networks have in common: sources, clustering, alignment, cosines, files."""

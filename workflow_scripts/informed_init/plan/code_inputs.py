@@ -1,0 +1,55 @@
+"""The local modules a script imports, so that they can be inputs of the rule that runs it.
+
+Snakemake does not notice when a helper module changes. With these files as inputs, compared by checksum, editing a
+helper re-runs exactly its users.
+"""
+
+import ast
+import os
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "informed_init"
+
+
+@cache
+def _imports(path: Path) -> tuple[Path, ...]:
+    """The files of the package that one file imports, its parent packages included."""
+    package = list(path.relative_to(ROOT).parent.parts)
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = base + (node.module.split(".") if node.module else [])
+            found += [base] + [[*base, alias.name] for alias in node.names]
+    return tuple(file for parts in found if parts[0] == PACKAGE for file in _files(parts))
+
+
+def _files(parts: list[str]) -> list[Path]:
+    """The file of a module and the ``__init__`` files above it; nothing for a name that is no module."""
+    path = ROOT.joinpath(*parts)
+    own = [path / "__init__.py", path.with_suffix(".py")]
+    above = [ROOT.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
+    return [file for file in above + own if file.is_file()]
+
+
+@cache
+def code(script: str, *plugins: str) -> tuple[str, ...]:
+    """A script under ``workflow_scripts`` and every local module it imports, directly or not.
+
+    Paths are relative to the working directory, so that a checkout that is moved re-runs nothing.
+    ``plugins`` names modules that are imported by name at run time, e.g. ``initializers.gabor``.
+    """
+    waiting = [ROOT / script]
+    for plugin in plugins:
+        waiting += _files([PACKAGE, *plugin.split(".")])
+    found = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imports(path)
+    return tuple(sorted(os.path.relpath(path) for path in found))

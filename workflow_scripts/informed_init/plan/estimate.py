@@ -1,0 +1,251 @@
+"""How long a run will take, before it starts: from its config, from records of trainings, and from a few measured rates.
+
+A training of a kind that the records know (architecture, data set, number format, device) counts as the mean of theirs;
+any other one as its images times a rate measured once. No torch here: the estimate takes a second.
+"""
+
+import heapq
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from ..errors import InputError
+from ..tasks import catalog
+from . import workflow
+
+# Seconds of one thread (AMD EPYC, Zen 4, CPU time) for an epoch of 1,000 training images, the held-out tenth included:
+# the difference between trainings of one and of three epochs on 384 images.
+MEASURED_ON = "one thread of an AMD EPYC (Zen 4)"
+RATES = {
+    ("resnet18", 32, "float32"): 2.09,
+    ("resnet18", 32, "bfloat16"): 1.21,
+    ("resnet18", 64, "float32"): 7.96,
+    ("resnet18", 64, "bfloat16"): 5.44,
+    ("resnet18-custom", 32, "float32"): 2.31,
+    ("resnet18-custom", 32, "bfloat16"): 1.39,
+    ("resnet18-small", 32, "float32"): 0.262,
+    ("resnet18-small", 64, "float32"): 1.01,
+    ("resnet18-custom-small", 32, "float32"): 0.385,
+    ("inception", 33, "float32"): 3.85,
+    ("inception-narrow", 33, "float32"): 2.77,
+    ("inception-deeper", 33, "float32"): 3.97,
+    ("inception-both", 33, "float32"): 7.02,
+    ("lenet-bn", 32, "float32"): 0.13,
+    ("lenet-bn-wider", 32, "float32"): 0.22,
+    ("lenet-bn-deeper", 32, "float32"): 0.43,
+    ("lenet-bn-both", 32, "float32"): 0.43,
+}
+# what a network or format without a rate of its own is counted as: a guess, and the report says so
+STAND_IN = {32: RATES["resnet18", 32, "float32"], 64: RATES["resnet18", 64, "float32"]}
+START = 3.0  # seconds of a job before its work: Python, torch, Snakemake's own part (CPU seconds of the demo's jobs)
+SMALL = 3.0  # a figure, a table, a drawing
+# ten ResNet-18: 5 CPU seconds with k = 2 or 10, 36 with k = 50, and the start of the job
+BANK, BANK_PER_CLUSTER = 7.0, 0.6
+TRAIN_PER_CLASS = {"cifar10": 5000, "mnist": 6000, "fashionmnist": 6000}  # all others have 500
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Mean seconds of an epoch of one training, over the ``trainings`` of the records."""
+
+    seconds: float
+    trainings: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule, its seconds, how many trainings it holds, and what it waits for: data, sources or banks."""
+
+    rule: str
+    seconds: float
+    trainings: int = 0
+    after: tuple[str, ...] = ()
+
+
+@dataclass
+class Estimate:
+    """The jobs of a run, and which kinds of training were taken from records, from a rate, or guessed."""
+
+    jobs: list[Job]
+    recorded: dict[tuple, int]
+    measured: set[tuple]
+    guessed: set[tuple]
+
+
+def rates(records: Iterable[str | Path]) -> dict[tuple, Rate]:
+    """(architecture, data set, pair or whole, precision, device) -> rate of the trainings that records tell of.
+
+    Images made by code may be any number, so their records are left out. Raises :class:`InputError` naming a record
+    that cannot be read.
+    """
+    found: dict[tuple, list[float]] = {}
+    for path in records:
+        try:
+            record = json.loads(Path(path).read_text())
+            spec, trainings = record["spec"], record["trainings"]
+            key = _kind(spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"], spec["device"])
+            seconds = [training["seconds"] / spec["settings"]["epochs"] for training in trainings]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not a whole record of trainings ({error}); delete it and run again") from error
+        if not workflow.is_procedural(spec["dataset"]):
+            found.setdefault(key, []).extend(seconds)
+    return {key: Rate(statistics.mean(seconds), len(seconds)) for key, seconds in found.items()}
+
+
+def _kind(architecture: str, dataset: str, tasks: list, settings: Mapping, device: str) -> tuple:
+    scope = "pair" if tasks[0]["superclasses"] else "whole"
+    part = settings.get("train_per_class")
+    size = settings.get("image_size") or catalog.get(dataset).image_size
+    return architecture, dataset, scope, settings.get("precision", "float32"), device.partition(":")[0], part, size
+
+
+def estimate(config: Mapping, measured: Mapping[tuple, Rate]) -> Estimate:
+    """The jobs that ``all`` of a checked config takes from nothing, each with its seconds."""
+    done = Estimate([], {}, set(), set())
+    cells, architectures, banks = workflow.cells(config), set(), {}
+    datasets = {config["dataset"]}
+    for _, _, arm in cells:
+        bank = workflow.bank_spec(config, arm)
+        if bank is not None:
+            banks |= {(workflow.bank_name(bank), replica): bank for replica in _replicas(config, arm)}
+        if workflow.needs_source(config, arm) or (bank is not None and bank["trained"]):
+            architectures.add(workflow.arm_setting(config, arm, "architecture"))
+        datasets.add(workflow.arm_setting(config, arm, "dataset"))
+    done.jobs += [Job("data", SMALL)] * (3 * len(datasets))
+    for architecture in sorted(architectures):
+        for block in workflow.source_blocks(config):
+            spec = workflow.source_spec(config, architecture, block)
+            each = _training(config, measured, done, architecture, config["dataset"], spec["tasks"], spec["settings"])
+            number = len(spec["tasks"])
+            done.jobs.append(Job("train_sources", START + number * each, number, ("data",)))
+    for bank in banks.values():
+        job = Job("build_bank", BANK + BANK_PER_CLUSTER * (bank["k"] or 0), 0, ("train_sources",))
+        done.jobs.append(job)
+    for protocol, recipe, arm in cells:
+        for block in workflow.replica_blocks(config, arm):
+            spec = workflow.arm_spec(config, protocol, recipe, arm, block)
+            own = (spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"])
+            number = len(spec["tasks"]) * len(spec["replicas"])
+            seconds = START + number * _training(config, measured, done, *own)
+            banked = workflow.bank_spec(config, arm) is not None or workflow.needs_source(config, arm)
+            done.jobs.append(
+                Job("train_arm", seconds, number, ("build_bank", "train_sources") if banked else ("data",))
+            )
+    pictures = len(workflow.drawn_figures(config)) + len(workflow.drawn(config)) + 3
+    done.jobs += [Job("figures and tables", SMALL, 0, ("train_arm",))] * pictures
+    return done
+
+
+def _replicas(config: Mapping, arm: str) -> list[int]:
+    return [replica for block in workflow.replica_blocks(config, arm) for replica in workflow.block_members(block)]
+
+
+def _training(
+    config: Mapping, measured: Mapping, done: Estimate, architecture: str, dataset: str, tasks, settings
+) -> float:
+    """Seconds of one training; notes in ``done`` what the number is based on."""
+    key = _kind(architecture, dataset, tasks, settings, _device(config))
+    if key in measured:
+        done.recorded[key] = measured[key].trainings
+        return settings["epochs"] * measured[key].seconds
+    precision, size = key[3], key[6]
+    rate = RATES.get((architecture, size, precision))
+    (done.guessed if rate is None else done.measured).add((architecture, f"{size} pixels", precision))
+    if rate is None:  # the time of a convolution goes with the number of pixels
+        rate = STAND_IN.get(size, STAND_IN[32] * (size / 32) ** 2)
+    return settings["epochs"] * rate * images_per_epoch(config, dataset, tasks, settings) / 1000
+
+
+def images_per_epoch(config: Mapping, dataset: str, tasks: list, settings: Mapping) -> int:
+    """Training images of one epoch of one training, the held-out ones included."""
+    made = workflow.is_procedural(dataset)
+    per_class = config["procedural"]["train_per_class"] if made else TRAIN_PER_CLASS.get(dataset, 500)
+    per_class = min(per_class, settings.get("train_per_class") or per_class)
+    return per_class * class_count(config, dataset, tasks)
+
+
+def class_count(config: Mapping, dataset: str, tasks: list) -> int:
+    """Classes of each task: ten of a pair of superclasses, otherwise all of the data set's."""
+    return 10 if tasks[0]["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
+
+
+def _device(config: Mapping) -> str:
+    """The kind of device that trainings will run on, as records name it; GPUs that ``auto`` finds count as CUDA."""
+    name = config["device"].partition(":")[0]
+    return name if name != "auto" else "cuda" if workflow.gpus_per_job("auto") else "cpu"
+
+
+def makespan(jobs: Iterable[Job], slots: int) -> float:
+    """Seconds until the last job ends if ``slots`` run at once, the longest ready one first; a job is ready when all jobs
+    of the rules it waits for have ended."""
+    waiting = sorted(jobs, key=lambda job: -job.seconds)
+    left = {rule: sum(job.rule == rule for job in waiting) for rule in {job.rule for job in waiting}}
+    running: list[tuple[float, int, str]] = []
+    now, started = 0.0, 0
+    while waiting or running:
+        place = 0
+        while len(running) < slots and place < len(waiting):
+            if any(left.get(rule) for rule in waiting[place].after):
+                place += 1
+                continue
+            job, started = waiting.pop(place), started + 1
+            heapq.heappush(running, (now + job.seconds, started, job.rule))
+        now, _, rule = heapq.heappop(running)
+        left[rule] -= 1
+    return now
+
+
+def report(done: Estimate, config: Mapping, cores: int | None, gpus: int | None) -> str:
+    """The estimate as a short table with what it is based on, in words.
+
+    ``cores`` and ``gpus`` are what Snakemake was given; trainings on a GPU run one a ``gpu``, all others one a core.
+    """
+    cores = cores or 1
+    lines = []
+    for rule in dict.fromkeys(job.rule for job in done.jobs):
+        jobs = [job for job in done.jobs if job.rule == rule]
+        seconds = [job.seconds for job in jobs]
+        trainings = sum(job.trainings for job in jobs) or ""
+        lines.append([rule, len(jobs), trainings, duration(sum(seconds)), duration(max(seconds))])
+    total = sum(job.seconds for job in done.jobs)
+    lines.append(["all", len(done.jobs), sum(job.trainings for job in done.jobs), duration(total), ""])
+    header = ["rule", "jobs", "trainings", "one after another", "longest job"]
+    device = _device(config)
+    slots = cores if device == "cpu" else min(cores, gpus or cores)
+    at_once = f"{cores} core{'s' * (cores > 1)}"
+    at_once += "" if device == "cpu" or not gpus else f" and {gpus} gpu"
+    parts = [tabulate(lines, header), "", f"Run {config['run']} from nothing with {at_once}: about "]
+    parts[-1] += f"{duration(makespan(done.jobs, slots))}."
+    if done.recorded:
+        known = sum(done.recorded.values())
+        parts.append(f"Based on the records of {known} trainings of the same kind under results/.")
+    if done.measured:
+        parts.append(f"Based on rates of {MEASURED_ON}, not under load: {_list(done.measured)}.")
+    if done.guessed:
+        parts.append(f"Not measured, counted as ResNet-18 in float32, may be far off: {_list(done.guessed)}.")
+    if device != "cpu" and not any(key[4] == device for key in done.recorded):
+        parts.append(
+            f"Trainings will run on {device}, and no record here is of one: the times are those of a CPU thread. How much "
+            "faster a GPU is has not been measured; records of your first GPU trainings will be used."
+        )
+    parts.append(
+        "Counted is what the families take: sources, banks, arms, figures, and 3 s to start a job; not pretraining inside an "
+        "arm and not the search for a compact network."
+    )
+    return "\n".join(parts)
+
+
+def _list(kinds: Iterable[tuple]) -> str:
+    return "; ".join(sorted(" ".join(map(str, kind)) for kind in kinds))
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h`` or ``2.1 days``."""
+    for unit, length, digits in (("days", 86400, 1), ("h", 3600, 1), ("min", 60, 0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.{digits}f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""From curves and records to statistics, tables, claims and figures. No torch."""

@@ -1,0 +1,348 @@
+"""Paired comparisons of arms on tasks x replicas, and what may be concluded from them.
+
+Tasks and replicas are CROSSED: the same tasks stand in every replica. A cell is therefore
+
+    d[t, r] = mu + task[t] + replica[r] + residual[t, r]
+
+and the mean over the cells varies by task variance / T + replica variance / R + residual variance / (T R).
+
+**The interval.** Tasks and replicas are resampled together: T tasks and R replicas are drawn with
+replacement, independently, and the cells where drawn tasks and drawn replicas meet form the resample (the
+"pigeonhole" bootstrap of crossed arrays: McCullagh 2000; Owen 2007). Its percentiles are no good here: with 5
+x 3 cells they cover 93 % at the usual ratio of variances and 74-98 % at others, since three levels spread
+less than the population that they come from and residuals are counted up to three times. So the bootstrap is
+studentized: every resample gives |t*| = |mean* - mean| / se*, with the standard error from the two-way
+analysis of variance,
+
+    se^2 = max(MS_task, MS_replica, MS_task + MS_replica - MS_residual) / (T R),
+
+and the interval is mean +- the 95 % quantile of |t*| times se. The sum of mean squares is the unbiased
+estimate (Searle, Casella & McCulloch, Variance Components, 1992); the maximum is the same estimate with no
+variance component below zero. Biases that resample and sample share cancel in t*. Coverage of 1,000 normal
+draws (the tests repeat this): 95-97 % for 5 x 3 and 10 x 5 cells, whether tasks dominate or not, and 98 %
+when there is nothing but residual noise.
+
+**Few levels.** Two levels have only three distinct resamples, so with fewer than three tasks or replicas the
+same mean and standard error get Student's t quantile with Satterthwaite's degrees of freedom. For a single
+task or replica that is the ordinary t interval over the other factor, which says nothing about the factor
+that has one level; for two levels it is approximate, mostly wider than necessary (95-100 %, but 89 % for two
+tasks that dominate). ``note`` says which case it is. One cell has no interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from ..errors import InputError
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over tasks x replicas with its confidence interval.
+
+    ``low`` and ``high`` are None where there is no interval; ``note`` says why, or what the interval speaks
+    of.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    n_tasks: int
+    n_replicas: int
+    confidence: float
+    method: str
+    note: str
+    standard_error: float = field(repr=False)
+    pivots: np.ndarray | None = field(repr=False, compare=False)  # sorted |t*|; None: Student's t
+    degrees_of_freedom: float = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of cells."""
+        return self.n_tasks * self.n_replicas
+
+    def p_value(self, null: float = 0.0) -> float | None:
+        """Two-sided p-value of "the true mean is ``null``".
+
+        It is below 1 - confidence exactly when the interval excludes ``null``; None without an interval.
+        """
+        if self.low is None:
+            return None
+        t = abs(self.mean - null) / self.standard_error
+        if self.pivots is None:
+            return float(2 * stats.t.sf(t, self.degrees_of_freedom))
+        larger = self.pivots.size - np.searchsorted(self.pivots, t, side="left")
+        return float((1 + larger) / (1 + self.pivots.size))
+
+
+@dataclass(frozen=True)
+class Comparison(Interval):
+    """A paired difference of two arms, in the unit of the accuracies.
+
+    ``p`` is the two-sided p-value of no difference; ``effect_size`` is Cohen's d_z, the mean of the
+    differences divided by their standard deviation over the cells (None without spread).
+    """
+
+    p: float | None
+    effect_size: float | None
+
+
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Comparison:
+    """Mean of ``a - b`` over paired cells with its interval (method: this module's docstring).
+
+    Args:
+        a, b: accuracies of two arms, each (tasks, replicas); the same cell is the same task and replica.
+        confidence: of the interval.
+        resamples: bootstrap draws of tasks and replicas; no p-value is below 1 / (resamples + 1).
+        seed: of the draws.
+
+    Raises:
+        InputError: shapes differ, are not two-dimensional or hold a value that is not finite.
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if a.shape != b.shape:
+        raise InputError(f"paired arms need the same cells, but their shapes are {a.shape} and {b.shape}")
+    interval = mean_interval(a - b, confidence=confidence, resamples=resamples, seed=seed)
+    effect = None if interval.low is None else interval.mean / float((a - b).std(ddof=1))
+    return Comparison(**vars(interval), p=interval.p_value(), effect_size=effect)
+
+
+def mean_interval(values: np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:
+    """Mean of (tasks, replicas) ``values`` with its interval; the rest as in :func:`paired_difference`."""
+    values = np.asarray(values, float)
+    if values.ndim != 2 or not values.size:
+        raise InputError(f"values must be (tasks, replicas) with at least one cell, not {values.shape}")
+    if not np.isfinite(values).all():
+        raise InputError("values must be finite; count a diverged training as chance level")
+    n_tasks, n_replicas = values.shape
+    mean = float(values.mean())
+    deviations = values - mean
+    squares = _mean_squares(*_sums_of_squares(deviations), n_tasks, n_replicas)
+    error = float(np.sqrt(_variance_of_mean(*squares) / values.size))
+
+    if values.size == 1:
+        method, note = "none", "n = 1: no interval"
+    elif error <= 1e-9 * max(1.0, abs(mean)):
+        method, note = "none", f"all {values.size} values equal: no interval"
+    else:
+        method, note = "t", _scope(n_tasks, n_replicas)
+    if method == "none":
+        return Interval(mean, None, None, n_tasks, n_replicas, confidence, method, note, 0.0, None, 0.0)
+
+    pivots, freedom = None, _satterthwaite(*squares, n_tasks, n_replicas)
+    quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
+    if min(values.shape) >= 3:
+        candidates = _pivots(deviations, *_draws(n_tasks, n_replicas, resamples, seed))
+        # the order statistic for which "p < 1 - confidence" and "the interval excludes" are the same event
+        rank = int(confidence * (resamples + 1) + 1e-9)
+        # infinite when ties leave too many resamples without spread
+        if rank < resamples and np.isfinite(candidates[rank]):
+            pivots, quantile, method = candidates, float(candidates[rank]), "crossed bootstrap, studentized"
+    low, high = mean - quantile * error, mean + quantile * error
+    return Interval(mean, low, high, n_tasks, n_replicas, confidence, method, note, error, pivots, freedom)
+
+
+def _scope(n_tasks: int, n_replicas: int) -> str:
+    if n_replicas == 1:
+        return "one replica: the interval is over tasks only"
+    if n_tasks == 1:
+        return "one task: the interval is over replicas only"
+    if min(n_tasks, n_replicas) == 2:
+        return f"only two {'tasks' if n_tasks == 2 else 'replicas'}: the interval is approximate"
+    return "interval over tasks and replicas"
+
+
+def _sums_of_squares(deviations: np.ndarray) -> tuple[float, float, float]:
+    """Sums of squares of tasks, replicas and residual of a (tasks, replicas) matrix with mean zero."""
+    n_tasks, n_replicas = deviations.shape
+    tasks = n_replicas * (deviations.mean(1) ** 2).sum()
+    replicas = n_tasks * (deviations.mean(0) ** 2).sum()
+    return tasks, replicas, max((deviations**2).sum() - tasks - replicas, 0.0)
+
+
+def _mean_squares(tasks, replicas, residual, n_tasks: int, n_replicas: int) -> tuple:
+    """Sums of squares divided by their degrees of freedom; a factor with one level counts as zero."""
+    if n_tasks == 1 or n_replicas == 1:
+        residual = 0.0 * residual  # not separable from the one factor that varies
+    return (
+        tasks / max(n_tasks - 1, 1),
+        replicas / max(n_replicas - 1, 1),
+        residual / max((n_tasks - 1) * (n_replicas - 1), 1),
+    )
+
+
+def _variance_of_mean(tasks, replicas, residual):
+    """Variance of the mean, times the number of cells, from mean squares."""
+    return np.maximum(np.maximum(tasks, replicas), tasks + replicas - residual)
+
+
+def _satterthwaite(tasks: float, replicas: float, residual: float, n_tasks: int, n_replicas: int) -> float:
+    """Degrees of freedom of :func:`_variance_of_mean` (Satterthwaite 1946), at least one."""
+    uncertainty = (
+        tasks**2 / max(n_tasks - 1, 1)
+        + replicas**2 / max(n_replicas - 1, 1)
+        + residual**2 / max((n_tasks - 1) * (n_replicas - 1), 1)
+    )
+    return max(float(_variance_of_mean(tasks, replicas, residual) ** 2 / uncertainty), 1.0)
+
+
+@lru_cache(maxsize=8)
+def _draws(n_tasks: int, n_replicas: int, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each task and replica stands in a resample: (resamples, tasks) and (resamples, replicas)."""
+    random = np.random.default_rng([seed, n_tasks, n_replicas])
+    return (
+        random.multinomial(n_tasks, np.full(n_tasks, 1 / n_tasks), resamples).astype(float),
+        random.multinomial(n_replicas, np.full(n_replicas, 1 / n_replicas), resamples).astype(float),
+    )
+
+
+def _pivots(deviations: np.ndarray, task_counts: np.ndarray, replica_counts: np.ndarray) -> np.ndarray:
+    """Sorted |t*| of all resamples of a (tasks, replicas) matrix with mean zero.
+
+    A resample without spread gets infinity. Counts stand in for repeated rows and columns, so that all
+    resamples are a few matrix products.
+    """
+    n_tasks, n_replicas = deviations.shape
+    task_means = replica_counts @ deviations.T / n_replicas
+    replica_means = task_counts @ deviations / n_tasks
+    means = (replica_means * replica_counts).sum(1) / n_replicas
+    center = deviations.size * means**2
+    tasks = n_replicas * (task_counts * task_means**2).sum(1) - center
+    replicas = n_tasks * (replica_counts * replica_means**2).sum(1) - center
+    total = ((task_counts @ deviations**2) * replica_counts).sum(1) - center
+    squares = _mean_squares(tasks, replicas, np.maximum(total - tasks - replicas, 0.0), n_tasks, n_replicas)
+    variances = _variance_of_mean(*squares) / deviations.size
+    spread = variances > 1e-12 * deviations.var()
+    pivots = np.full(len(means), np.inf)
+    pivots[spread] = np.abs(means[spread]) / np.sqrt(variances[spread])
+    return np.sort(pivots)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm-corrected p-values (Holm 1979) in the order given; None (not tested) stays None, uncounted."""
+    tested = [p for p in p_values if p is not None]
+    corrected = iter(multipletests(tested, method="holm")[1] if tested else ())
+    return [None if p is None else float(next(corrected)) for p in p_values]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``word`` is 'supported', 'not supported' or 'undecided'; ``rule`` says in words why."""
+
+    word: str
+    rule: str
+
+
+DIRECTIONS = ("greater", "less", "equivalent")
+
+
+def claim_p_value(comparison: Comparison, direction: str, threshold: float) -> float | None:
+    """The p-value that a claim is judged by, two-sided, so that it agrees with the interval.
+
+    ``greater`` and ``less``: of "the difference is exactly ``threshold``". ``equivalent``: the larger of
+    those at -threshold and +threshold (two one-sided tests, Schuirmann 1987, each at half the level); 1 when
+    the mean itself lies outside.
+    """
+    _check_direction(direction)
+    if direction != "equivalent":
+        return comparison.p_value(threshold)
+    if comparison.low is None:
+        return None
+    if abs(comparison.mean) >= threshold:
+        return 1.0
+    return max(comparison.p_value(-threshold), comparison.p_value(threshold))
+
+
+def verdict(comparison: Comparison, direction: str, threshold: float, p_holm: float | None = None) -> Verdict:
+    """Judge the claim that a paired difference lies where it is claimed to.
+
+    Claimed is that it is ``greater`` or ``less`` than ``threshold``, or within +-``threshold``
+    (``equivalent``).
+
+    * supported: the whole confidence interval lies where the claim puts the difference, and ``p_holm``, the
+      Holm-corrected p-value of the claim (:func:`claim_p_value`), is below 0.05; without ``p_holm`` (one
+      claim alone, nothing to correct for) the interval decides;
+    * not supported: the whole interval lies where the claim does not put it;
+    * undecided: everything else, no interval included.
+    """
+    _check_direction(direction)
+    claimed = {
+        "greater": f"above {threshold:+g}",
+        "less": f"below {threshold:+g}",
+        "equivalent": f"within ±{threshold:g}",
+    }[direction]
+    if comparison.low is None:
+        return Verdict("undecided", f"claimed {claimed}; {comparison.note}")
+    low, high = comparison.low, comparison.high
+    if direction == "greater":
+        inside, outside = low > threshold, high <= threshold
+    elif direction == "less":
+        inside, outside = high < threshold, low >= threshold
+    else:
+        inside = -threshold < low and high < threshold
+        outside = low >= threshold or high <= -threshold
+    interval = f"{comparison.confidence:.0%} interval [{low:+.2f}, {high:+.2f}]"
+    if outside:
+        return Verdict("not supported", f"no part of the {interval} lies {claimed}")
+    if not inside:
+        return Verdict("undecided", f"the {interval} lies {claimed} only in part")
+    if p_holm is None:
+        return Verdict("supported", f"the {interval} lies {claimed}")
+    relation, word = ("is below", "supported") if p_holm < ALPHA else ("is not below", "undecided")
+    return Verdict(word, f"the {interval} lies {claimed}; Holm p = {p_holm:.2g} {relation} {ALPHA:g}")
+
+
+def _check_direction(direction: str) -> None:
+    if direction not in DIRECTIONS:
+        raise InputError(f"unknown direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
+
+
+def power(
+    effect: float,
+    *,
+    n_tasks: int,
+    n_replicas: int,
+    task_sd: float = 1.5,
+    replica_sd: float = 0.7,
+    residual_sd: float = 2.0,
+    draws: int = 1000,
+    resamples: int = 999,
+    seed: int = 0,
+) -> float:
+    """Share of simulated studies that find a difference of ``effect`` points (interval on its side of zero).
+
+    The differences are normal with the given standard deviations in points (defaults: what paired differences
+    of arms look like).
+    """
+    spreads = {"task_sd": task_sd, "replica_sd": replica_sd, "residual_sd": residual_sd}
+    cells = simulate(effect, (draws, n_tasks, n_replicas), **spreads, seed=seed)
+    found = 0
+    for values in cells:
+        interval = mean_interval(values, resamples=resamples)
+        found += interval.low is not None and (interval.low > 0 if effect > 0 else interval.high < 0)
+    return found / draws
+
+
+def simulate(
+    effect: float,
+    shape: tuple[int, int, int],
+    *,
+    task_sd: float,
+    replica_sd: float,
+    residual_sd: float,
+    seed: int,
+) -> np.ndarray:
+    """Normal draws of crossed cells around ``effect``, of shape (draws, tasks, replicas)."""
+    draws, n_tasks, n_replicas = shape
+    random = np.random.default_rng(seed)
+    tasks = random.normal(0, task_sd, (draws, n_tasks, 1))
+    replicas = random.normal(0, replica_sd, (draws, 1, n_replicas))
+    return effect + tasks + replicas + random.normal(0, residual_sd, shape)

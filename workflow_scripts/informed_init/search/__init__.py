@@ -1,0 +1,1 @@
+"""What networks a search looks at: shapes in closed form, rungs, scaling. No torch."""

@@ -1,0 +1,38 @@
+"""Rule draw_compact: the final models -> their table, and of each the accuracy by class, the confusion and the features."""
+
+from pathlib import Path
+
+import pandas as pd
+from informed_init.files import write_text
+from informed_init.jobs import logged
+from informed_init.report.curves import write_csv
+from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
+from informed_init.report.search import class_table, compact_table, display_compact, read_model
+from informed_init.report.tables import page, to_markdown
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):  # noqa: F821
+        job = snakemake  # noqa: F821
+        models = {model["name"]: model for model in job.params.spec["models"]}
+        found = {}
+        for model in models:
+            kinds = ("curves", "confusion", "features", "records")
+            found[model] = read_model({k: [f for f in job.input[k] if Path(f).parent.name == model] for k in kinds})
+        sizes = {model: parts["sizes"] for model, parts in found.items()}
+        curves = pd.concat([parts["curves"] for parts in found.values()], ignore_index=True)
+        table = compact_table(curves, sizes, models, job.params.spec["chance"])
+        write_csv(table, job.output.csv)
+        write_text(job.output.markdown, to_markdown(display_compact(table)))
+        write_text(job.output.html, page("Final models under the budget", [display_compact(table)]))
+        for number, (model, parts) in enumerate(found.items()):
+            confusion = parts["confusion"]
+            accuracy = float(table.set_index("model").loc[model, "test_mean"])
+            for drawing, data, more in (
+                ("per_class", class_table(confusion), {"overall": accuracy}),
+                ("confusion", confusion, {}),
+                ("features", parts["features"], {}),
+            ):
+                paths = [job.output[f"{drawing}_{kind}"][number] for kind in ("png", "svg", "csv")]
+                title = job.params.titles[drawing].format(model=model)
+                draw = {"per_class": draw_classes, "confusion": draw_confusion, "features": draw_features}[drawing]
+                draw(data, title, *paths, **more)

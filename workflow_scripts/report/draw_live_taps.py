@@ -1,0 +1,15 @@
+"""Rule draw_live_taps: an architecture and an image size -> a map of the kernel taps that such images can train."""
+
+from informed_init import architectures
+from informed_init.jobs import logged
+from informed_init.report.figures.drawings import draw_live_taps
+from informed_init.training.live_taps import live_taps
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):  # noqa: F821
+        job = snakemake  # noqa: F821
+        model = architectures.build(job.params.architecture, num_classes=10)  # the head has no taps
+        maps = {name: mask.numpy() for name, mask in live_taps(model, tuple(job.params.input_size)).items()}
+        weights = {name: model.get_submodule(name).weight.numel() for name in maps}
+        paths = job.output.png, job.output.svg, job.output.csv
+        draw_live_taps(maps, job.params.title, *paths, weights=weights)

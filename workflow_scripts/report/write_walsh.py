@@ -1,0 +1,17 @@
+"""Rule write_walsh: curves of the published Sup-Walsh recipe -> the published tables' layout, theirs and ours side by side."""
+
+from informed_init.files import write_text
+from informed_init.jobs import logged
+from informed_init.report.curves import read_curves, write_csv
+from informed_init.report.tables import document, page
+from informed_init.report.walsh import NOTE, display_published, published_layout
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):  # noqa: F821
+        job = snakemake  # noqa: F821
+        curves = read_curves(job.input.curves)
+        table = published_layout(curves, job.params.members, chance=job.params.chance)
+        write_csv(table, job.output.csv)
+        parts = [display_published(table), NOTE]
+        write_text(job.output.markdown, document(parts))
+        write_text(job.output.html, page("Sup-Walsh in the layout of its published tables", parts))
