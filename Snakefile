@@ -36,16 +36,19 @@ rule all:
     default_target: True
     input:
         figure_files(),
-        [f"<results>/figures/{name}.png" for name in flow.drawn(config)],
-        [f"<results>/tables/{name}.csv" for name in flow.compared_families(config)],
+        [f"<results>/figures/{name}.png" for name in drawings.drawn(config)],
+        [
+            f"<results>/tables/{name}.csv"
+            for name in comparisons.compared_families(config)
+        ],
         walsh_files(),
         [f"<results>/{name}" for name in search_plan.results(config)],
         "<results>/tables/walsh_layout.csv"
-        if flow.family_cells(config, "walsh_published")
+        if families.family_cells(config, "walsh_published")
         else [],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
-        "<results>/tables/alignment.csv" if "cosine" in flow.drawn(config) else [],
+        "<results>/tables/alignment.csv" if "cosine" in drawings.drawn(config) else [],
         "<results>/tables/table1.csv"
-        if flow.family_cells(config, flow.TINY_FAMILY)
+        if families.family_cells(config, families.TINY_FAMILY)
         else [],

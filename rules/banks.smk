@@ -15,11 +15,10 @@ rule build_bank:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        spec=lambda wildcards: flow.banks(config)[wildcards.bank],
+        **sources.source_images(config),
+        spec=lambda wildcards: banks.banks(config)[wildcards.bank],
         replica=lambda wildcards: int(wildcards.replica),
-        source_tasks=flow.source_tasks(config),
-        num_classes=10,
-        input_size=[3, 32, 32],
+        source_tasks=sources.source_tasks(config),
     message:
         "Building bank {wildcards.bank}, replica {wildcards.replica}"
     script:
@@ -42,11 +41,10 @@ rule align_sources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        spec=lambda wildcards: flow.banks(config)[wildcards.bank],
+        **sources.source_images(config),
+        spec=lambda wildcards: banks.banks(config)[wildcards.bank],
         replica=lambda wildcards: int(wildcards.replica),
-        source_tasks=flow.source_tasks(config),
-        num_classes=10,
-        input_size=[3, 32, 32],
+        source_tasks=sources.source_tasks(config),
     message:
         "Aligning sources {wildcards.bank}, replica {wildcards.replica}"
     script:
@@ -55,10 +53,10 @@ rule align_sources:
 
 rule compare_alignment:
     input:
-        **source_files(flow.alignment_architecture(config)),
+        **source_files(drawings.alignment_architecture(config)),
         code=code(
             "banks/compare_alignment.py",
-            flow.architectures()[flow.alignment_architecture(config)].module,
+            architectures()[drawings.alignment_architecture(config)].module,
         ),
     output:
         csv="<results>/tables/alignment.csv",
@@ -71,12 +69,11 @@ rule compare_alignment:
         mem_mb=3000,
         runtime=10,
     params:
-        architecture=flow.alignment_architecture(config),
-        source_tasks=flow.source_tasks(config),
+        **sources.source_images(config),
+        architecture=drawings.alignment_architecture(config),
+        source_tasks=sources.source_tasks(config),
         models=6,
         layers=5,
-        num_classes=10,
-        input_size=[3, 32, 32],
     message:
         "Comparing greedy and optimal matching of sources"
     script:

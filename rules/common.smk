@@ -13,19 +13,31 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-from informed_init.plan import workflow as flow
+from informed_init.declarations import architectures
+from informed_init.errors import InputError
+from informed_init.plan import (
+    arms,
+    banks,
+    comparisons,
+    drawings,
+    families,
+    figures,
+    sources,
+    tasks,
+    trainings,
+    work,
+)
 from informed_init.plan.checks import check_config
 from informed_init.plan.code_inputs import code
-from informed_init.errors import InputError
 
 try:
     check_config(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-config = flow.expanded(config)
-TEACHERS = "|".join(map(re.escape, flow.teachers(config)))
-GPUS = flow.gpus_per_job(config["device"])
+config = families.expanded(config)
+TEACHERS = "|".join(map(re.escape, arms.teachers(config)))
+GPUS = work.gpus_per_job(config["device"])
 
 
 wildcard_constraints:
@@ -61,7 +73,7 @@ def curve_files(cells):
     return [
         f"<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv"
         for protocol, recipe, arm in cells
-        for block in flow.replica_blocks(config, arm)
+        for block in arms.replica_blocks(config, arm)
     ]
 
 
@@ -69,7 +81,7 @@ def source_files(architecture):
     """The files of all trained sources of an architecture, and their checksums, as named inputs."""
     files = [
         f"<results>/sources/{architecture}/{block}.safetensors"
-        for block in flow.source_blocks(config)
+        for block in sources.source_blocks(config)
     ]
     return {
         "sources": [ancient(file) for file in files],
@@ -80,10 +92,10 @@ def source_files(architecture):
 def figure_files(figure=None):
     """Pictures of one figure under each of its protocols, or of all figures that the run's families suffice for."""
     if figure is None:
-        drawn = flow.drawn_figures(config)
+        drawn = figures.drawn_figures(config)
     else:
         drawn = [
-            (figure, protocol) for protocol in flow.figure_protocols(config, figure)
+            (figure, protocol) for protocol in figures.figure_protocols(config, figure)
         ]
     return [
         f"<results>/figures/{name}-{protocol}.{kind}"
@@ -94,49 +106,49 @@ def figure_files(figure=None):
 
 def raw_root(wildcards):
     """The folder that a data set lies in."""
-    made = flow.is_procedural(wildcards.dataset)
+    made = tasks.is_procedural(wildcards.dataset)
     return f"results/{config['run']}/data/raw" if made else config["data_root"]
 
 
 def raw_marker(wildcards):
     """The file that says a data set is there."""
-    made = "made" if flow.is_procedural(wildcards.dataset) else "fetched"
+    made = "made" if tasks.is_procedural(wildcards.dataset) else "fetched"
     return f"<results>/data/{wildcards.dataset}/{made}.txt"
 
 
 def arm_inputs(wildcards):
     """What an arm is trained from: data, and its banks or sources."""
-    files = split_files(flow.arm_setting(config, wildcards.arm, "dataset"))
-    bank = flow.bank_spec(config, wildcards.arm)
+    files = split_files(arms.arm_setting(config, wildcards.arm, "dataset"))
+    bank = banks.bank_spec(config, wildcards.arm)
     if bank is not None:
-        replicas = flow.block_members(wildcards.block)
+        replicas = work.block_members(wildcards.block)
         files["banks"] = [
-            f"<results>/banks/{flow.bank_name(bank)}/{replica}.safetensors"
+            f"<results>/banks/{banks.bank_name(bank)}/{replica}.safetensors"
             for replica in replicas
         ]
-    if flow.needs_source(config, wildcards.arm):
-        files |= source_files(flow.arm_setting(config, wildcards.arm, "architecture"))
+    if arms.needs_source(config, wildcards.arm):
+        files |= source_files(arms.arm_setting(config, wildcards.arm, "architecture"))
     if teacher := config["arms"][wildcards.arm].get("teacher"):
         file = f"<results>/teachers/{wildcards.protocol}/{teacher['recipe']}/{teacher['arm']}/{wildcards.block}.safetensors"
         files |= {"teachers": ancient(file), "teacher_checksum": checksums([file])}
     files["code"] = code(
-        "runs/train_arm.py", *flow.plugin_modules(config, wildcards.arm)
+        "runs/train_arm.py", *arms.plugin_modules(config, wildcards.arm)
     )
     return files
 
 
 def bank_inputs(wildcards):
     """What a bank is built from: all sources of its architecture, or none where it starts from untrained ones."""
-    spec = flow.banks(config)[wildcards.bank]
+    spec = banks.banks(config)[wildcards.bank]
     files = source_files(spec["architecture"]) if spec["trained"] else {}
     script = "banks/align_sources.py" if spec["layers"] else "banks/build_bank.py"
-    network = flow.architectures()[spec["architecture"]].module
+    network = architectures()[spec["architecture"]].module
     return files | {"code": code(script, network)}
 
 
 def compared_inputs(wildcards):
     """The curves and records of a family's arms and of the teachers that they grow from."""
-    cells = flow.comparison_cells(config, wildcards.family)
+    cells = comparisons.comparison_cells(config, wildcards.family)
     curves = curve_files(cells)
     records = [
         file.replace("/curves/", "/records/").replace(".csv", ".json")
@@ -147,11 +159,11 @@ def compared_inputs(wildcards):
 
 def figure_inputs(wildcards):
     """The curves of a figure's arms, and of no others."""
-    recipe = flow.figure_recipe(config, wildcards.figure)
+    recipe = figures.figure_recipe(config, wildcards.figure)
     return curve_files(
         [
             (wildcards.protocol, recipe, arm)
-            for arm in flow.figure_arms(config, wildcards.figure)
+            for arm in figures.figure_arms(config, wildcards.figure)
         ]
     )
 
@@ -162,5 +174,5 @@ def drawn_bank(wildcards):
         raise WorkflowError(
             "figure10 draws the bank of arm tiny-clustered; add that arm to the config"
         )
-    bank = flow.bank_name(flow.bank_spec(config, "tiny-clustered"))
+    bank = banks.bank_name(banks.bank_spec(config, "tiny-clustered"))
     return f"<results>/banks/{bank}/0.safetensors"

@@ -18,7 +18,7 @@ def rung_files(rungs):
 
 def rung_inputs(wildcards):
     """What a block of a rung is trained from: data, and the tables that say which shapes reached the rung."""
-    network = flow.architectures()["compact"].module
+    network = architectures()["compact"].module
     files = split_files(config["search"]["dataset"])
     files |= {"earlier": rung_files(range(int(wildcards.rung)))}
     return files | {"code": code("runs/search_rung.py", network)}
@@ -35,9 +35,7 @@ def final_inputs(wildcards):
             else []
         )
     }
-    return files | {
-        "code": code("runs/train_compact.py", flow.architectures()[name].module)
-    }
+    return files | {"code": code("runs/train_compact.py", architectures()[name].module)}
 
 
 def final_files(suffix):

@@ -31,7 +31,7 @@ rule compare_family:
     log:
         "<results>/logs/compare_family/{family}.log",
     wildcard_constraints:
-        family="|".join(flow.compared_families(config)) or "(?!)",
+        family="|".join(comparisons.compared_families(config)) or "(?!)",
     localrule: True
     conda:
         "../envs/cpu.yaml"
@@ -39,15 +39,15 @@ rule compare_family:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=lambda wildcards: flow.comparison_spec(config, wildcards.family),
-        chance=flow.chance(config),
+        spec=lambda wildcards: comparisons.comparison_spec(config, wildcards.family),
+        chance=tasks.chance(config),
     message:
         "Comparing the arms of {wildcards.family}"
     script:
         "../workflow_scripts/report/compare_family.py"
 
 
-for family in flow.compared_families(config):
+for family in comparisons.compared_families(config):
 
     rule:
         name:

@@ -35,7 +35,7 @@ rule make_procedural:
         runtime=10,
     params:
         data_root=f"results/{config['run']}/data/raw",
-        settings=flow.ordered(config["procedural"]),
+        settings=work.ordered(config["procedural"]),
     message:
         "Drawing the {wildcards.dataset} images"
     script:

@@ -1,10 +1,10 @@
 # Drawings of networks rather than curves: Figures 1 and 10 of the paper, live taps, how far training moves weights.
 rule draw_alignment:
     input:
-        **source_files(flow.alignment_architecture(config)),
+        **source_files(drawings.alignment_architecture(config)),
         code=code(
             "report/draw_alignment.py",
-            flow.architectures()[flow.alignment_architecture(config)].module,
+            architectures()[drawings.alignment_architecture(config)].module,
         ),
     output:
         png=report(
@@ -23,14 +23,13 @@ rule draw_alignment:
         mem_mb=3000,
         runtime=10,
     params:
+        **sources.source_images(config),
         title="First-layer filters of two sources, before and after alignment",
         caption="The first-layer filters (red channel) of two sources: the first as trained, the second as trained, "
         "and the second with its filters matched one to one to the first's (Hungarian assignment).",
-        architecture=flow.alignment_architecture(config),
+        architecture=drawings.alignment_architecture(config),
         matching="hungarian",
         filters=9,
-        num_classes=10,
-        input_size=[3, 32, 32],
     message:
         "Drawing Figure 1: two sources before and after alignment"
     script:
@@ -76,7 +75,7 @@ rule draw_live_taps:
     input:
         code=code(
             "report/draw_live_taps.py",
-            flow.architectures()[config["architecture"]].module,
+            architectures()[config["architecture"]].module,
         ),
     output:
         png=report(
@@ -97,7 +96,7 @@ rule draw_live_taps:
     params:
         title="Kernel taps that a 32x32 image can train",
         architecture=config["architecture"],
-        input_size=[3, 32, 32],
+        input_size=sources.source_images(config)["input_size"],
     message:
         "Drawing which weights a 32x32 image can train"
     script:
@@ -109,7 +108,7 @@ rule draw_cosine:
         **source_files(config["architecture"]),
         code=code(
             "report/draw_cosine.py",
-            flow.architectures()[config["architecture"]].module,
+            architectures()[config["architecture"]].module,
         ),
     output:
         png=report(
@@ -128,11 +127,10 @@ rule draw_cosine:
         mem_mb=3000,
         runtime=10,
     params:
+        **sources.source_images(config),
         title="Cosine between initial and trained weights",
         architecture=config["architecture"],
-        source_tasks=flow.source_tasks(config),
-        num_classes=10,
-        input_size=[3, 32, 32],
+        source_tasks=sources.source_tasks(config),
     message:
         "Drawing how far training moved each layer"
     script:

@@ -21,7 +21,7 @@ rule draw_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        figure=lambda wildcards: flow.figure_spec(
+        figure=lambda wildcards: figures.figure_spec(
             config, wildcards.figure, wildcards.protocol
         ),
     message:

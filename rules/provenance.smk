@@ -3,8 +3,8 @@ rule write_manifest:
     input:
         records=[
             f"<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
-            for protocol, recipe, arm in flow.cells(config)
-            for block in flow.replica_blocks(config, arm)
+            for protocol, recipe, arm in families.cells(config)
+            for block in arms.replica_blocks(config, arm)
         ],
         code=code("plan/write_manifest.py"),
     output:
@@ -18,7 +18,7 @@ rule write_manifest:
         mem_mb=1000,
         runtime=10,
     params:
-        config=flow.ordered(config),
+        config=work.ordered(config),
     message:
         "Writing what made the run"
     script:
@@ -52,7 +52,7 @@ rule estimate:
     conda:
         "../envs/cpu.yaml"
     params:
-        config=flow.ordered(config),
+        config=work.ordered(config),
         records=sorted(map(str, Path("results").glob("*/records/**/*.json"))),
         given=lambda wildcards: {
             name: resource.value

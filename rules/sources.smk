@@ -4,7 +4,7 @@ rule train_sources:
         unpack(lambda wildcards: split_files(config["dataset"])),
         code=lambda wildcards: code(
             "runs/train_sources.py",
-            flow.architectures()[wildcards.architecture].module,
+            architectures()[wildcards.architecture].module,
         ),
     output:
         networks="<results>/sources/{architecture}/{block}.safetensors",
@@ -22,7 +22,7 @@ rule train_sources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        spec=lambda wildcards: flow.source_spec(
+        spec=lambda wildcards: sources.source_spec(
             config, wildcards.architecture, wildcards.block
         ),
         partial=f"results/{config['run']}/partial/sources",

@@ -1,7 +1,7 @@
 # Tables over everything that the run's families trained.
 rule final_table:
     input:
-        curves=curve_files(flow.cells(config)),
+        curves=curve_files(families.cells(config)),
         code=code("report/write_final_table.py"),
     output:
         csv="<results>/tables/final.csv",
@@ -21,8 +21,8 @@ rule final_table:
         mem_mb=1000,
         runtime=10,
     params:
-        published=flow.published(config),
-        chance=flow.chance(config),
+        published=figures.published(config),
+        chance=tasks.chance(config),
     message:
         "Writing the table of final accuracies"
     script:
@@ -31,7 +31,7 @@ rule final_table:
 
 rule write_audit:
     input:
-        curves=curve_files(flow.paper_cells(config)),
+        curves=curve_files(families.paper_cells(config)),
         code=code("report/write_audit.py"),
     output:
         audit_csv="<results>/tables/audit.csv",
@@ -54,11 +54,11 @@ rule write_audit:
         mem_mb=1000,
         runtime=10,
     params:
-        recipe=flow.DEFAULT_RECIPE,
+        recipe=families.DEFAULT_RECIPE,
         protocols=config["protocols"],
-        chance=flow.chance(config),
-        rates=flow.rate_recipes(config),
-        rate_arms=flow.HEADLINE_ARMS,
+        chance=tasks.chance(config),
+        rates=families.rate_recipes(config),
+        rate_arms=families.HEADLINE_ARMS,
     message:
         "Auditing the paper's claims"
     script:
@@ -67,7 +67,7 @@ rule write_audit:
 
 rule write_table1:
     input:
-        curves=curve_files(flow.table1_cells(config)),
+        curves=curve_files(families.table1_cells(config)),
         code=code("report/write_table1.py"),
     output:
         csv="<results>/tables/table1.csv",
@@ -87,8 +87,8 @@ rule write_table1:
         mem_mb=1000,
         runtime=10,
     params:
-        published=flow.published(config),
-        chance=flow.chance(config),
+        published=figures.published(config),
+        chance=tasks.chance(config),
     message:
         "Writing Table 1"
     script:

@@ -19,7 +19,7 @@ rule train_arm:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        spec=lambda wildcards: flow.arm_spec(config, **wildcards),
+        spec=lambda wildcards: trainings.arm_spec(config, **wildcards),
         partial=f"results/{config['run']}/partial/arms",
     message:
         "Training {wildcards.arm}, replicas {wildcards.block} ({wildcards.protocol}, {wildcards.recipe})"

@@ -3,9 +3,9 @@ def walsh_cells(dataset, architecture):
     """The (protocol, recipe, arm) that pretrain this architecture on this data set."""
     return [
         cell
-        for cell in flow.walsh_arms(config)
-        if flow.arm_setting(config, cell[2], "dataset") == dataset
-        and flow.arm_setting(config, cell[2], "architecture") == architecture
+        for cell in drawings.walsh_arms(config)
+        if arms.arm_setting(config, cell[2], "dataset") == dataset
+        and arms.arm_setting(config, cell[2], "architecture") == architecture
     ]
 
 
@@ -13,7 +13,7 @@ def walsh_specs(wildcards):
     """Label -> everything that decides the pretraining of replica 0, of the arms that are drawn together."""
     prefix = f"{wildcards.dataset}-{wildcards.architecture}-"
     return {
-        cell[2].removeprefix(prefix): flow.arm_spec(config, *cell, "000-000")
+        cell[2].removeprefix(prefix): trainings.arm_spec(config, *cell, "000-000")
         for cell in walsh_cells(wildcards.dataset, wildcards.architecture)
     }
 
@@ -24,7 +24,7 @@ def walsh_inputs(wildcards):
         raise WorkflowError(
             f"no arm of initializer sup-walsh trains {wildcards.architecture} on {wildcards.dataset}"
         )
-    network = flow.architectures()[wildcards.architecture].module
+    network = architectures()[wildcards.architecture].module
     return split_files(wildcards.dataset) | {
         "code": code("report/draw_walsh.py", network)
     }
@@ -33,8 +33,8 @@ def walsh_inputs(wildcards):
 def walsh_files():
     """The pictures of all data sets and architectures that arms pretrain on."""
     places = {
-        tuple(flow.arm_setting(config, arm, key) for key in ("dataset", "architecture"))
-        for _, _, arm in flow.walsh_arms(config)
+        tuple(arms.arm_setting(config, arm, key) for key in ("dataset", "architecture"))
+        for _, _, arm in drawings.walsh_arms(config)
     }
     return [
         f"<results>/figures/walsh/{dataset}/{architecture}/{name}.png"
@@ -111,7 +111,7 @@ rule walsh_drawings:
 
 rule write_walsh:
     input:
-        curves=curve_files(flow.family_cells(config, "walsh_published")),
+        curves=curve_files(families.family_cells(config, "walsh_published")),
         code=code("report/write_walsh.py"),
     output:
         csv="<results>/tables/walsh_layout.csv",
@@ -131,8 +131,8 @@ rule write_walsh:
         mem_mb=1000,
         runtime=10,
     params:
-        members=flow.comparison_spec(config, "walsh_published")["members"],
-        chance=flow.chance(config),
+        members=comparisons.comparison_spec(config, "walsh_published")["members"],
+        chance=tasks.chance(config),
     message:
         "Writing Sup-Walsh's results in the published layout"
     script:

@@ -7,8 +7,10 @@ import pytest
 import yaml
 from informed_init.banks.sources import load, save
 from informed_init.errors import InputError
-from informed_init.plan import workflow
+from informed_init.plan import comparisons
+from informed_init.plan.arms import teachers
 from informed_init.plan.checks import check_config
+from informed_init.plan.families import expanded
 from informed_init.report import comparison
 from informed_init.runs import runner
 from informed_init.runs.arms import train_arm
@@ -182,18 +184,18 @@ def test_curves_by_cost_begin_at_what_was_inherited(planted):
 
 
 def test_a_family_across_data_sets_is_written_out_with_its_teachers():
-    config = workflow.expanded(PAPER)
-    arms = config["families"]["net2net_inception"]["arms"]
-    assert len(arms) == 18
+    config = expanded(PAPER)
+    written = config["families"]["net2net_inception"]["arms"]
+    assert len(written) == 18
     student = config["arms"]["tinyimagenet-inception-wider"]
     assert student["dataset"] == "tinyimagenet"
     assert student["teacher"] == {"arm": "tinyimagenet-inception-teacher", "recipe": "inception-0.0015"}
-    assert {"cifar10-inception-teacher", "mnist-lenet-teacher"} <= set(workflow.teachers(config))
+    assert {"cifar10-inception-teacher", "mnist-lenet-teacher"} <= set(teachers(config))
     assert config["families"]["clusters"]["arms"] == PAPER["families"]["clusters"]["arms"]
 
 
 def test_each_student_has_its_own_baseline():
-    told = workflow.comparison_spec(workflow.expanded(PAPER), "net2net_lenet")
+    told = comparisons.comparison_spec(expanded(PAPER), "net2net_lenet")
     baselines = {member["arm"]: member["baseline"] for member in told["members"]}
     assert baselines["mnist-lenet-wider"] == baselines["mnist-lenet-wider-pad"] == "mnist-lenet-wider-scratch"
     assert baselines["mnist-lenet-continued"] == "mnist-lenet-teacher"

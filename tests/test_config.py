@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import workflow
+from informed_init.plan import arms, families, figures, sources, tasks, trainings
 from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
-EXPANDED = workflow.expanded(PAPER)
+EXPANDED = families.expanded(PAPER)
 
 
 def merged(base, overlay):
@@ -123,7 +123,7 @@ def test_a_missing_key_is_named():
 
 
 def test_an_arm_that_families_share_is_trained_once():
-    cells = workflow.cells(EXPANDED)
+    cells = families.cells(EXPANDED)
     assert len(cells) == len(set(cells))
     shared = [name for name, family in EXPANDED["families"].items() if "euclid-k10" in family["arms"]]
     assert shared == ["models", "clusters", "layers"]
@@ -132,46 +132,46 @@ def test_an_arm_that_families_share_is_trained_once():
 
 def test_the_paper_takes_fewer_than_150_training_jobs():
     eleven = {name: family for name, family in EXPANDED["families"].items() if "across" not in family}
-    cells = workflow.cells({**EXPANDED, "families": eleven})
-    architectures = {workflow.arm_setting(EXPANDED, arm, "architecture") for _, _, arm in cells}
-    arm_jobs = sum(len(workflow.replica_blocks(EXPANDED, arm)) for _, _, arm in cells)
-    assert arm_jobs + len(architectures) * len(workflow.source_blocks(EXPANDED)) < 150
+    cells = families.cells({**EXPANDED, "families": eleven})
+    architectures = {arms.arm_setting(EXPANDED, arm, "architecture") for _, _, arm in cells}
+    arm_jobs = sum(len(arms.replica_blocks(EXPANDED, arm)) for _, _, arm in cells)
+    assert arm_jobs + len(architectures) * len(sources.source_blocks(EXPANDED)) < 150
 
 
 def test_the_papers_sources_are_all_45_pairs_and_its_tasks_the_ten():
-    assert len({task["name"] for task in workflow.source_tasks(EXPANDED)}) == 45
+    assert len({task["name"] for task in sources.source_tasks(EXPANDED)}) == 45
     assert [tuple(pair) for pair in EXPANDED["tasks"]] == [
         (10, 11), (10, 13), (10, 16), (10, 17), (10, 18), (11, 18), (12, 18), (13, 18), (15, 18), (16, 19),
     ]  # fmt: skip
 
 
 def test_fewer_sources_are_a_fixed_part_of_all():
-    ten = {task["name"] for task in workflow.source_tasks(changed("sources", "count", value=10))}
-    twenty = {task["name"] for task in workflow.source_tasks(changed("sources", "count", value=20))}
+    ten = {task["name"] for task in sources.source_tasks(changed("sources", "count", value=10))}
+    twenty = {task["name"] for task in sources.source_tasks(changed("sources", "count", value=20))}
     assert len(ten) == 10 and ten < twenty
 
 
 def test_published_overrides_apply_under_published_only():
     seeds = [
-        workflow.arm_spec(EXPANDED, protocol, "stepwise", "gabor-1", "000-004")["parameters"].get("filter_seed")
+        trainings.arm_spec(EXPANDED, protocol, "stepwise", "gabor-1", "000-004")["parameters"].get("filter_seed")
         for protocol in ("published", "controlled")
     ]
     assert seeds == [0, None]
 
 
 def test_reordered_keys_are_the_same_parameters():
-    spec = workflow.arm_spec(EXPANDED, "controlled", "stepwise", "gabor-1", "000-004")
+    spec = trainings.arm_spec(EXPANDED, "controlled", "stepwise", "gabor-1", "000-004")
     reordered = {
         key: dict(reversed(value.items())) if isinstance(value, dict) else value
         for key, value in reversed(EXPANDED.items())
     }
-    assert repr(workflow.arm_spec(reordered, "controlled", "stepwise", "gabor-1", "000-004")) == repr(spec)
+    assert repr(trainings.arm_spec(reordered, "controlled", "stepwise", "gabor-1", "000-004")) == repr(spec)
 
 
 def test_drawn_figures_are_those_whose_arms_all_run():
     config = overlay("study")
-    figures = {figure for figure, _ in workflow.drawn_figures(config)}
-    assert "figure2" in figures and "figure3" not in figures
+    drawn = {figure for figure, _ in figures.drawn_figures(config)}
+    assert "figure2" in drawn and "figure3" not in drawn
 
 
 def test_snakemake_shows_the_line_and_starts_nothing(tmp_path):
@@ -186,16 +186,16 @@ def test_snakemake_shows_the_line_and_starts_nothing(tmp_path):
 
 def test_arms_have_the_tasks_the_paper_gave_them():
     def names(arm):
-        return [task["name"] for task in workflow.tasks(EXPANDED, arm)]
+        return [task["name"] for task in tasks.tasks(EXPANDED, arm)]
 
     assert names("random")[0] == "cifar100-10-11" and len(names("random")) == 10
     assert names("search") == ["cifar100-2-4", "cifar100-3-5", "cifar100-4-6", "cifar100-5-8"]
     assert names("tiny-random") == ["tinyimagenet"]
-    levels = workflow.chance(EXPANDED)
+    levels = tasks.chance(EXPANDED)
     assert (levels["cifar100-10-11"], levels["tinyimagenet"]) == (10.0, 0.5)
 
 
 def test_published_means_stand_beside_the_papers_data_only():
-    assert workflow.figure_spec(EXPANDED, "figure2", "published")["published"]["random"][14] == 60.16
-    assert workflow.figure_spec(overlay("demo"), "figure2", "published")["published"] == {}
-    assert workflow.published(overlay("demo")) == {}
+    assert figures.figure_spec(EXPANDED, "figure2", "published")["published"]["random"][14] == 60.16
+    assert figures.figure_spec(overlay("demo"), "figure2", "published")["published"] == {}
+    assert figures.published(overlay("demo")) == {}

@@ -8,7 +8,7 @@ import random
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import workflow
+from informed_init.plan import arms, banks, drawings, families, figures, sources, tasks, trainings, work
 from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
@@ -69,17 +69,17 @@ def corrupt(config, rng):
 
 def plan(config):
     """Everything that the rules ask of a config while Snakemake parses."""
-    for protocol, recipe, arm in workflow.cells(config):
-        workflow.plugin_modules(config, arm)
-        for block in workflow.replica_blocks(config, arm):
-            workflow.arm_spec(config, protocol, recipe, arm, block)
-    for block in workflow.source_blocks(config):
-        workflow.source_spec(config, config["architecture"], block)
-    for figure, protocol in workflow.drawn_figures(config):
-        workflow.figure_spec(config, figure, protocol)
-    workflow.banks(config), workflow.drawn(config), workflow.table1_cells(config)
-    workflow.alignment_architecture(config), workflow.chance(config), workflow.rate_recipes(config)
-    workflow.gpus_per_job(config["device"])
+    for protocol, recipe, arm in families.cells(config):
+        arms.plugin_modules(config, arm)
+        for block in arms.replica_blocks(config, arm):
+            trainings.arm_spec(config, protocol, recipe, arm, block)
+    for block in sources.source_blocks(config):
+        sources.source_spec(config, config["architecture"], block)
+    for figure, protocol in figures.drawn_figures(config):
+        figures.figure_spec(config, figure, protocol)
+    banks.banks(config), drawings.drawn(config), families.table1_cells(config)
+    drawings.alignment_architecture(config), tasks.chance(config), families.rate_recipes(config)
+    work.gpus_per_job(config["device"])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -103,7 +103,7 @@ def test_a_damaged_config_is_one_readable_line_or_still_works(seed):
         assert "\n" not in said and 10 < len(said) < 400, (done, said)
         assert not any(word in said for word in ("Traceback", "Error(", "object at 0x")), (done, said)
     else:
-        plan(workflow.expanded(config))
+        plan(families.expanded(config))
     assert repr(config) == repr(given)  # a check changes nothing
 
 

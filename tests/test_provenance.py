@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import workflow
+from informed_init.plan import arms, families
 from informed_init.plan.estimate import START, Job, estimate, makespan, rates, report
 from informed_init.plan.provenance import (
     SUMS,
@@ -101,7 +101,7 @@ def test_the_command_says_what_it_found_without_a_traceback(run):
 
 
 def test_the_manifest_tells_what_made_the_study():
-    config = workflow.expanded(overlay("study"))
+    config = families.expanded(overlay("study"))
     records = sorted((ROOT / "results/study/records").rglob("*.json"))
     told = manifest(config, ROOT / "results/study", records, ROOT)
     spent = [training["seconds"] for path in records for training in json.loads(path.read_text())["trainings"]]
@@ -157,7 +157,7 @@ HEADLINE = {"families": {"all": {"arms": ["random", "euclid-k2"]}}, "replicas": 
 
 
 def training_seconds(config, measured):
-    jobs = [job for job in estimate(workflow.expanded(config), measured).jobs if job.rule == "train_arm"]
+    jobs = [job for job in estimate(families.expanded(config), measured).jobs if job.rule == "train_arm"]
     return sum(job.seconds for job in jobs), sum(job.trainings for job in jobs)
 
 
@@ -173,12 +173,10 @@ def test_what_was_measured_is_estimated_as_it_was():
 
 @pytest.mark.parametrize("name", ["demo", "study"])
 def test_the_estimate_has_exactly_the_runs_training_jobs(measured, name):
-    config = workflow.expanded(overlay(name))
+    config = families.expanded(overlay(name))
     jobs = estimate(config, measured).jobs
-    cells = workflow.cells(config)
-    assert sum(job.rule == "train_arm" for job in jobs) == sum(
-        len(workflow.replica_blocks(config, c[2])) for c in cells
-    )
+    cells = families.cells(config)
+    assert sum(job.rule == "train_arm" for job in jobs) == sum(len(arms.replica_blocks(config, c[2])) for c in cells)
     assert all(job.seconds > 0 for job in jobs)
 
 
@@ -200,12 +198,12 @@ def test_jobs_wait_for_what_they_need_and_share_the_slots():
 
 
 def test_a_gpu_run_says_that_no_gpu_was_measured(measured):
-    config = workflow.expanded(overlay("study") | {"device": "cuda"})
+    config = families.expanded(overlay("study") | {"device": "cuda"})
     on_cpu = {key: rate for key, rate in measured.items() if key[4] == "cpu"}
     said = report(estimate(config, on_cpu), config, 8, 1)
     assert "cuda, and no record here is of one" in said and "with 8 cores and 1 gpu" in said
     assert "no record here is of one" not in report(
-        estimate(workflow.expanded(overlay("study")), on_cpu), config | {"device": "cpu"}, 2, None
+        estimate(families.expanded(overlay("study")), on_cpu), config | {"device": "cpu"}, 2, None
     )
 
 

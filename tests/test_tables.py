@@ -11,7 +11,7 @@ import pytest
 import yaml
 from docutils.core import publish_parts
 from informed_init.errors import InputError
-from informed_init.plan import workflow
+from informed_init.plan import figures, tasks
 from informed_init.report.audit import (
     attribution,
     attribution_parts,
@@ -365,7 +365,7 @@ def test_the_table_scripts_write_every_format(tmp_path):
 # ---------------------------------------------------------------- captions of the report
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
-PICTURES = [(figure, name) for figure in CONFIG["figures"] for name in workflow.figure_protocols(CONFIG, figure)]
+PICTURES = [(figure, name) for figure in CONFIG["figures"] for name in figures.figure_protocols(CONFIG, figure)]
 Category = namedtuple("Category", "name")
 
 
@@ -388,18 +388,18 @@ def caption(name, *, config=CONFIG, **parts):
 
 @pytest.mark.parametrize("figure, protocol", PICTURES)
 def test_every_figure_has_a_caption(figure, protocol):
-    spec = workflow.figure_spec(CONFIG, figure, protocol)
+    spec = figures.figure_spec(CONFIG, figure, protocol)
     text = caption("figure", params={"figure": spec}, wildcards={"figure": figure, "protocol": protocol})
     for words in (spec["title"], protocol, spec["recipe"], f"snakemake {figure} --cores 2"):
         assert words in text
     assert text.count("<li>") == len(spec["arms"]) and all(entry["arm"] in text for entry in spec["arms"])
-    tasks = len(workflow.tasks(CONFIG, spec["arms"][0]["arm"]))
-    assert f"n = {tasks} task{'' if tasks == 1 else 's'} × 5 replicas of" in text
+    number = len(tasks.tasks(CONFIG, spec["arms"][0]["arm"]))
+    assert f"n = {number} task{'' if number == 1 else 's'} × 5 replicas of" in text
     assert ("Dashed lines" in text) == bool(spec.get("published"))
 
 
 def test_a_caption_survives_marks_in_labels_and_names_the_overlay():
-    spec = workflow.figure_spec(CONFIG, "figure2", "controlled")
+    spec = figures.figure_spec(CONFIG, "figure2", "controlled")
     spec = spec | {"title": "100 * better_", "arms": [{"arm": "random", "label": "a_ |b| `c` *d"}]}
     config = CONFIG | {"run": "study", "replicas": {"count": 1, "per_job": 1}}
     text = caption("figure", config=config, params={"figure": spec}, wildcards={"figure": "figure2"})

@@ -11,8 +11,13 @@ from jsonschema.exceptions import ValidationError, best_match
 from ..declarations import architectures, initializers
 from ..errors import InputError
 from ..tasks import catalog
-from . import workflow
+from .arms import ARM_KEYS, arm_setting
+from .banks import bank_spec
+from .families import DEFAULT_RECIPE, cells, expanded
+from .figures import figure_arms
 from .search import check_search
+from .sources import source_tasks
+from .tasks import tasks
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
 CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
@@ -69,7 +74,7 @@ def check_config(config: Mapping) -> None:
         unknown = [error for error in errors if error.validator == "additionalProperties"]
         raise InputError(_schema_line((unknown or [best_match(errors)])[0]))
     _check_families(config)
-    config = workflow.expanded(config)
+    config = expanded(config)
     _known(config["dataset"], catalog.names(), "dataset", "data set")
     _known(config["architecture"], architectures(), "architecture", "architecture")
     _known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
@@ -81,13 +86,11 @@ def check_config(config: Mapping) -> None:
     for name, family in config["families"].items():
         _check_growth(name, family, config)
     for name, figure in config["figures"].items():
-        _known(figure.get("recipe", workflow.DEFAULT_RECIPE), config["recipes"], f"figures.{name}.recipe", "recipe")
+        _known(figure.get("recipe", DEFAULT_RECIPE), config["recipes"], f"figures.{name}.recipe", "recipe")
         for arm in figure["arms"]:
             _known(arm, config["arms"], f"figures.{name}.arms", "arm")
         if figure.get("baseline") is not None:
-            _known(
-                figure["baseline"], workflow.figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure"
-            )
+            _known(figure["baseline"], figure_arms(config, name), f"figures.{name}.baseline", "arm of the figure")
     for arm in config.get("published", {}):
         _known(arm, [*config["arms"], *_published_elsewhere()], "published", "arm")
     _check_tasks(config)
@@ -97,7 +100,7 @@ def _check_families(config: Mapping) -> None:
     """What families name, before they are written out for the networks and data sets that they are run on."""
     for name, family in config["families"].items():
         where = f"families.{name}"
-        for recipe in family.get("recipes", [workflow.DEFAULT_RECIPE]):
+        for recipe in family.get("recipes", [DEFAULT_RECIPE]):
             _known(recipe, config["recipes"], f"{where}.recipes", "recipe")
         for arm in family["arms"]:
             _known(arm, config["arms"], f"{where}.arms", "arm")
@@ -125,7 +128,7 @@ def _check_growth(name: str, family: Mapping, config: Mapping) -> None:
         where = f"arms.{arm}.teacher"
         _known(teacher["arm"], config["arms"], f"{where}.arm", "arm")
         _known(teacher["recipe"], config["recipes"], f"{where}.recipe", "recipe")
-        if workflow.tasks(config, arm) != workflow.tasks(config, teacher["arm"]):
+        if tasks(config, arm) != tasks(config, teacher["arm"]):
             raise InputError(f"{where}: {teacher['arm']} is trained on other tasks than {arm}; give both one data set")
         if "published" in family.get("protocols", config["protocols"]):
             raise InputError(
@@ -150,13 +153,13 @@ def _check_recipe(name: str, recipe: Mapping) -> None:
 def _check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     where, known = f"arms.{arm}", initializers()
     _known(section["initializer"], known, f"{where}.initializer", "initializer")
-    _known(workflow.arm_setting(config, arm, "architecture"), architectures(), f"{where}.architecture", "architecture")
-    _known(workflow.arm_setting(config, arm, "dataset"), catalog.names(), f"{where}.dataset", "data set")
+    _known(arm_setting(config, arm, "architecture"), architectures(), f"{where}.architecture", "architecture")
+    _known(arm_setting(config, arm, "dataset"), catalog.names(), f"{where}.dataset", "data set")
     parameters = known[section["initializer"]].parameters
     settings = [parameter for parameter in parameters if parameter not in ("bank", "source", "teacher", "data")]
-    for key in [key for key in section if key not in workflow.ARM_KEYS] + list(section.get("published", {})):
+    for key in [key for key in section if key not in ARM_KEYS] + list(section.get("published", {})):
         if key not in settings:
-            valid = settings + list(workflow.ARM_KEYS)
+            valid = settings + list(ARM_KEYS)
             initializer = section["initializer"]
             raise InputError(f"{where}: initializer {initializer!r} has no setting {key!r}; {_hint(key, valid)}")
     if ("bank" in parameters) != ("bank" in section):
@@ -198,17 +201,17 @@ def _check_tasks(config: Mapping) -> None:
                 f"tasks: superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses; "
                 "sources must not see it"
             )
-    available = len(workflow.source_tasks(config))
+    available = len(source_tasks(config))
     if config["sources"]["count"] > available:
         raise InputError(
             f"sources.count: {config['sources']['count']} sources, but the superclasses have only {available} pairs"
         )
-    used = {arm for _, _, arm in workflow.cells(config)}
+    used = {arm for _, _, arm in cells(config)}
     for arm in used:
-        bank = workflow.bank_spec(config, arm)
+        bank = bank_spec(config, arm)
         if bank is None:
             continue
-        needed = bank["models"] * (workflow.arm_setting(config, arm, "replicas")["count"] if bank["disjoint"] else 1)
+        needed = bank["models"] * (arm_setting(config, arm, "replicas")["count"] if bank["disjoint"] else 1)
         if needed > available:
             sets = " for disjoint replicas" if bank["disjoint"] else ""
             raise InputError(f"arms.{arm}.bank.models: needs {needed} sources{sets}, but sources.count is {available}")

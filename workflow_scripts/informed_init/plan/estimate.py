@@ -15,7 +15,15 @@ from tabulate import tabulate
 
 from ..errors import InputError
 from ..tasks import catalog
-from . import workflow
+from .arms import arm_setting, needs_source, replica_blocks
+from .banks import bank_name, bank_spec
+from .drawings import drawn
+from .families import cells
+from .figures import drawn_figures
+from .sources import source_blocks, source_spec
+from .tasks import is_procedural, num_classes
+from .trainings import arm_spec
+from .work import block_members, gpus_per_job
 
 # Seconds of one thread (AMD EPYC, Zen 4, CPU time) for an epoch of 1,000 training images, the held-out tenth included:
 # the difference between trainings of one and of three epochs on 384 images.
@@ -91,7 +99,7 @@ def rates(records: Iterable[str | Path]) -> dict[tuple, Rate]:
             seconds = [training["seconds"] / spec["settings"]["epochs"] for training in trainings]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not a whole record of trainings ({error}); delete it and run again") from error
-        if not workflow.is_procedural(spec["dataset"]):
+        if not is_procedural(spec["dataset"]):
             found.setdefault(key, []).extend(seconds)
     return {key: Rate(statistics.mean(seconds), len(seconds)) for key, seconds in found.items()}
 
@@ -106,42 +114,42 @@ def _kind(architecture: str, dataset: str, tasks: list, settings: Mapping, devic
 def estimate(config: Mapping, measured: Mapping[tuple, Rate]) -> Estimate:
     """The jobs that ``all`` of a checked config takes from nothing, each with its seconds."""
     done = Estimate([], {}, set(), set())
-    cells, architectures, banks = workflow.cells(config), set(), {}
+    asked, architectures, banks = cells(config), set(), {}
     datasets = {config["dataset"]}
-    for _, _, arm in cells:
-        bank = workflow.bank_spec(config, arm)
+    for _, _, arm in asked:
+        bank = bank_spec(config, arm)
         if bank is not None:
-            banks |= {(workflow.bank_name(bank), replica): bank for replica in _replicas(config, arm)}
-        if workflow.needs_source(config, arm) or (bank is not None and bank["trained"]):
-            architectures.add(workflow.arm_setting(config, arm, "architecture"))
-        datasets.add(workflow.arm_setting(config, arm, "dataset"))
+            banks |= {(bank_name(bank), replica): bank for replica in _replicas(config, arm)}
+        if needs_source(config, arm) or (bank is not None and bank["trained"]):
+            architectures.add(arm_setting(config, arm, "architecture"))
+        datasets.add(arm_setting(config, arm, "dataset"))
     done.jobs += [Job("data", SMALL)] * (3 * len(datasets))
     for architecture in sorted(architectures):
-        for block in workflow.source_blocks(config):
-            spec = workflow.source_spec(config, architecture, block)
+        for block in source_blocks(config):
+            spec = source_spec(config, architecture, block)
             each = _training(config, measured, done, architecture, config["dataset"], spec["tasks"], spec["settings"])
             number = len(spec["tasks"])
             done.jobs.append(Job("train_sources", START + number * each, number, ("data",)))
     for bank in banks.values():
         job = Job("build_bank", BANK + BANK_PER_CLUSTER * (bank["k"] or 0), 0, ("train_sources",))
         done.jobs.append(job)
-    for protocol, recipe, arm in cells:
-        for block in workflow.replica_blocks(config, arm):
-            spec = workflow.arm_spec(config, protocol, recipe, arm, block)
+    for protocol, recipe, arm in asked:
+        for block in replica_blocks(config, arm):
+            spec = arm_spec(config, protocol, recipe, arm, block)
             own = (spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"])
             number = len(spec["tasks"]) * len(spec["replicas"])
             seconds = START + number * _training(config, measured, done, *own)
-            banked = workflow.bank_spec(config, arm) is not None or workflow.needs_source(config, arm)
+            banked = bank_spec(config, arm) is not None or needs_source(config, arm)
             done.jobs.append(
                 Job("train_arm", seconds, number, ("build_bank", "train_sources") if banked else ("data",))
             )
-    pictures = len(workflow.drawn_figures(config)) + len(workflow.drawn(config)) + 3
+    pictures = len(drawn_figures(config)) + len(drawn(config)) + 3
     done.jobs += [Job("figures and tables", SMALL, 0, ("train_arm",))] * pictures
     return done
 
 
 def _replicas(config: Mapping, arm: str) -> list[int]:
-    return [replica for block in workflow.replica_blocks(config, arm) for replica in workflow.block_members(block)]
+    return [replica for block in replica_blocks(config, arm) for replica in block_members(block)]
 
 
 def _training(
@@ -162,21 +170,16 @@ def _training(
 
 def images_per_epoch(config: Mapping, dataset: str, tasks: list, settings: Mapping) -> int:
     """Training images of one epoch of one training, the held-out ones included."""
-    made = workflow.is_procedural(dataset)
+    made = is_procedural(dataset)
     per_class = config["procedural"]["train_per_class"] if made else TRAIN_PER_CLASS.get(dataset, 500)
     per_class = min(per_class, settings.get("train_per_class") or per_class)
-    return per_class * class_count(config, dataset, tasks)
-
-
-def class_count(config: Mapping, dataset: str, tasks: list) -> int:
-    """Classes of each task: ten of a pair of superclasses, otherwise all of the data set's."""
-    return 10 if tasks[0]["superclasses"] else catalog.get(dataset).num_classes or config["procedural"]["classes"]
+    return per_class * num_classes(config, dataset, tasks[0]["superclasses"])
 
 
 def _device(config: Mapping) -> str:
     """The kind of device that trainings will run on, as records name it; GPUs that ``auto`` finds count as CUDA."""
     name = config["device"].partition(":")[0]
-    return name if name != "auto" else "cuda" if workflow.gpus_per_job("auto") else "cpu"
+    return name if name != "auto" else "cuda" if gpus_per_job("auto") else "cpu"
 
 
 def makespan(jobs: Iterable[Job], slots: int) -> float:

@@ -11,7 +11,8 @@ from ..errors import InputError
 from ..search.rungs import Plan, Sizes, check_budget, grid_shapes, scaling_pairs, under_budget
 from ..search.shapes import BLOCK_SIZE, PUBLISHED, Shape
 from ..tasks import catalog
-from .workflow import block_members, blocks, ordered
+from .tasks import image_shape, num_classes
+from .work import block_members, blocks, ordered
 
 CHOSEN = "chosen"  # the architecture that a search ends with
 SHAPE_KEYS = tuple(field.name for field in fields(Shape))
@@ -39,11 +40,9 @@ def task(config: Mapping) -> dict:
 
 def sizes(config: Mapping, recipe: str) -> Sizes:
     """Channels, classes and size of the search's images under a recipe."""
-    section, dataset = config["search"], catalog.get(config["search"]["dataset"])
-    settings = config["recipes"][recipe]
-    classes = 10 if section.get("superclasses") else dataset.num_classes or config["procedural"]["classes"]
-    channels = 1 if settings.get("grayscale") else dataset.channels
-    return Sizes(channels, classes, settings.get("image_size") or dataset.image_size)
+    section = config["search"]
+    channels, size, _ = image_shape(section["dataset"], config["recipes"][recipe])
+    return Sizes(channels, num_classes(config, section["dataset"], section.get("superclasses")), size)
 
 
 def _common(section: Mapping) -> tuple[dict, dict]:

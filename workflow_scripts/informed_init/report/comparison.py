@@ -94,7 +94,7 @@ def compare(
     Args:
         curves: of one run, protocol ``controlled``.
         costs: from :func:`total_costs`.
-        spec: :func:`.workflow.comparison_spec`.
+        spec: :func:`.comparisons.comparison_spec`.
         chance: see :func:`.curves.cell_matrix`; diverged trainings count as this, in the choice as well.
 
     Returns:

@@ -53,7 +53,7 @@ NOTE = (
 def published_layout(
     curves: pd.DataFrame, members: list[Mapping], *, chance: float | Mapping[str, float] = 10.0
 ) -> pd.DataFrame:
-    """One row per data set and network of ``members`` (:func:`.workflow.comparison_spec`), from curves of one recipe.
+    """One row per data set and network of ``members`` (:func:`.comparisons.comparison_spec`), from curves of one recipe.
 
     Returns:
         Columns ``dataset, architecture, n, epochs`` and for ``without`` and ``with`` Sup-Walsh ``<side>_first,

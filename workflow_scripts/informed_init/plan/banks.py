@@ -1,0 +1,30 @@
+"""The banks that arms draw from: what each is made of, and its name."""
+
+from collections.abc import Mapping
+
+from .arms import arm_setting
+from .work import ordered
+
+
+def bank_spec(config: Mapping, arm: str) -> dict | None:
+    """All that a bank is made from, or None for an arm without one."""
+    bank = config["arms"][arm].get("bank")
+    if bank is None:
+        return None
+    defaults = {"k": None, "layers": None, "trained": True, "taps": "all", "disjoint": False}
+    return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})
+
+
+def bank_name(spec: Mapping) -> str:
+    """A readable, unique name of a bank, e.g. ``resnet18-euclid-k2-m10``."""
+    parts = [spec["architecture"], spec["method"], f"k{spec['k']}" if spec["k"] else "", f"m{spec['models']}"]
+    parts += [f"l{spec['layers']}" if spec["layers"] else ""]
+    parts += ["" if spec["trained"] else "untrained", "live" if spec["taps"] == "live" else ""]
+    parts += ["disjoint" if spec["disjoint"] else ""]
+    return "-".join(part for part in parts if part)
+
+
+def banks(config: Mapping) -> dict[str, dict]:
+    """Every bank any arm draws from, by name."""
+    specs = [bank_spec(config, arm) for arm in config["arms"]]
+    return {bank_name(spec): spec for spec in specs if spec is not None}

@@ -1,0 +1,47 @@
+"""The tasks that arms are evaluated on, their classes and the shape of their images."""
+
+from collections.abc import Mapping
+
+from ..tasks import catalog
+from .arms import arm_setting
+from .work import ordered
+
+PAIR_CLASSES = 10  # of a pair of superclasses, five classes each
+
+
+def is_procedural(dataset: str) -> bool:
+    """Whether a data set is made by code instead of being fetched."""
+    return not catalog.get(dataset).archives
+
+
+def tasks(config: Mapping, arm: str) -> list[dict]:
+    """The tasks an arm is evaluated on: pairs of superclasses of the run's data set (its own pairs, if it names some),
+    or all classes of another data set at once."""
+    dataset = arm_setting(config, arm, "dataset")
+    if dataset != config["dataset"]:
+        return [{"name": dataset, "superclasses": None}]
+    return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in arm_setting(config, arm, "tasks")]
+
+
+def num_classes(config: Mapping, dataset: str, superclasses: object) -> int:
+    """The classes of one task: those of a pair of superclasses, or without a pair all of the data set's."""
+    if superclasses:
+        return PAIR_CLASSES
+    return catalog.get(dataset).num_classes or config["procedural"]["classes"]
+
+
+def image_shape(dataset: str, settings: Mapping) -> list[int]:
+    """``[channels, height, width]`` of a data set's images under a recipe's settings."""
+    known = catalog.get(dataset)
+    size = settings.get("image_size") or known.image_size
+    return [1 if settings.get("grayscale") else known.channels, size, size]
+
+
+def chance(config: Mapping) -> dict[str, float]:
+    """The accuracy of guessing, in percent, by task: what a diverged training counts as."""
+    levels = {}
+    for arm in config["arms"]:
+        dataset = arm_setting(config, arm, "dataset")
+        for task in tasks(config, arm):
+            levels[task["name"]] = 100.0 / num_classes(config, dataset, task["superclasses"])
+    return ordered(levels)
