@@ -100,7 +100,7 @@ def test_a_bank_is_drawn_from_its_file_with_the_most_frequent_filter_first(tmp_p
     files = paths(tmp_path, "bank")
     params = {"title": "A bank", "layers": ["conv2", "conv1"]}
     job = Job(tmp_path, input={"bank": tmp_path / "bank.safetensors"}, output=files, params=params)
-    words = texts(monkeypatch, lambda: job.run("draw_bank.py"))
+    words = texts(monkeypatch, lambda: job.run("report/draw_bank.py"))
     assert "euclid, 2 source models" in words and "A bank" in words and "56 % 33 % 11 %" in words
     table = check(files).drop_duplicates(["layer", "filter"])
     assert table["layer"].tolist() == ["conv2"] * 2 + ["conv1"] * 3
@@ -122,7 +122,9 @@ def test_a_bank_without_the_layer_or_with_a_whole_sample_is_refused(tmp_path):
 def test_the_live_tap_map_counts_the_weights_that_a_small_image_can_train(tmp_path, monkeypatch):
     files = paths(tmp_path, "live")
     params = {"architecture": "resnet18", "input_size": [3, 32, 32], "title": "Live taps"}
-    words = texts(monkeypatch, lambda: Job(tmp_path, input={}, output=files, params=params).run("draw_live_taps.py"))
+    words = texts(
+        monkeypatch, lambda: Job(tmp_path, input={}, output=files, params=params).run("report/draw_live_taps.py")
+    )
     table = check(files)
     layers = table.groupby("layer", sort=False)
     assert len(layers) == 20 and layers["live"].sum()["conv1"] == 49
@@ -199,7 +201,7 @@ def test_trained_sources_are_drawn_against_their_own_start(tmp_path, monkeypatch
     params = {"architecture": "resnet18", "source_tasks": tasks, "num_classes": 10, "input_size": [3, 32, 32]}
     names = {"sources": [tmp_path / "sources.safetensors"]}
     job = Job(tmp_path, input=names, output=files, params=params | {"title": "Cosine"})
-    words = texts(monkeypatch, lambda: job.run("draw_cosine.py"))
+    words = texts(monkeypatch, lambda: job.run("report/draw_cosine.py"))
     assert "mean over 2 source models" in words
     table = check(files).set_index(["layer", "arm"])
     assert len(table) == 2 * 17 and (table["n"] == 2).all()
@@ -227,7 +229,7 @@ def test_best_rates_are_drawn_with_the_rate_beside_the_arm_and_without_what_was_
     files = paths(tmp_path, "rates")
     params = {"title": "At the best rate", "labels": {"euclid-k2": "k = 2"}}
     job = Job(tmp_path, input={"best_rates": tmp_path / "rates.csv"}, output=files, params=params)
-    words = texts(monkeypatch, lambda: job.run("draw_best_rates.py"))
+    words = texts(monkeypatch, lambda: job.run("report/draw_best_rates.py"))
     assert "k = 2, stepwise" in words and "+1.5 [+0.5, +2.5]" in words and "from random at its best" in words
     assert check(files)["arm"].tolist() == ["euclid-k2"]
     with pytest.raises(InputError, match="no differences to draw"):

@@ -366,7 +366,7 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
             output = {"rows": rows, "record": rows.with_suffix(".json")}
             params = {"spec": search_plan.rung_spec(CONFIG, rung, block), "partial": tmp_path / "partial"}
             earlier = [path for paths in rungs for path in paths]
-            job(tmp_path, "search_rung.py", input={**files, "earlier": earlier}, output=output, params=params)
+            job(tmp_path, "runs/search_rung.py", input={**files, "earlier": earlier}, output=output, params=params)
             own.append(rows)
         rungs.append(own)
     assert not any((tmp_path / "partial").iterdir())
@@ -379,7 +379,7 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
     names = {name: tmp_path / f"search.{name}" for name in ("csv", "scaling", "markdown", "html", "png", "svg")}
     names |= {"trainings": tmp_path / "trainings.csv", "drawn": tmp_path / "drawn.csv"}
     params = {"spec": search_plan.table_spec(CONFIG), "title": "Searched"}
-    job(tmp_path, "write_search.py", input={"rungs": every}, output=names, params=params)
+    job(tmp_path, "report/write_search.py", input={"rungs": every}, output=names, params=params)
     winner = pd.read_csv(names["csv"]).query("fate == 'chosen'")["configuration"].item()
     assert len(pd.read_csv(names["trainings"])) == len(first) + len(second)
     assert names["png"].read_bytes().startswith(b"\x89PNG") and "Searched" in names["html"].read_text()
@@ -387,7 +387,7 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
     folder = tmp_path / "compact" / "chosen"
     output = {kind: folder / f"0-{kind}" for kind in ("curves", "confusion", "features", "record")}
     params = {"spec": search_plan.final_spec(CONFIG, "chosen", "000-001"), "partial": tmp_path / "partial"}
-    job(tmp_path, "train_compact.py", input={**files, "rungs": every}, output=output, params=params)
+    job(tmp_path, "runs/train_compact.py", input={**files, "rungs": every}, output=output, params=params)
     assert json.loads(output["record"].read_text())["configuration"] == winner
 
     pages = {kind: tmp_path / f"compact.{kind}" for kind in ("csv", "markdown", "html")}
@@ -396,7 +396,7 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
     inputs = {kind: [output[kind]] for kind in ("curves", "confusion", "features")} | {"records": [output["record"]]}
     titles = {part: f"{part} of {{model}}" for part in search_plan.PARTS}
     params = {"spec": search_plan.pages_spec(CONFIG), "titles": titles}
-    job(tmp_path, "draw_compact.py", input=inputs, output=pages, params=params)
+    job(tmp_path, "report/draw_compact.py", input=inputs, output=pages, params=params)
     table = pd.read_csv(pages["csv"]).iloc[0]
     assert table["configuration"] == winner and table["n"] == 2
     assert winner in pages["html"].read_text()
@@ -406,7 +406,7 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
 
 
 def test_rules_parse_plans_without_torch():
-    code = "import sys; from informed_init import search_plan; sys.exit('torch' in sys.modules)"
+    code = "import sys; from informed_init.plan import search; sys.exit('torch' in sys.modules)"
     folder = str(ROOT / "workflow_scripts")
     assert subprocess.run([sys.executable, "-c", code], cwd=folder, check=False).returncode == 0
 

@@ -482,7 +482,7 @@ def test_the_drawn_losses_are_those_of_the_trained_arm(tmp_path, monkeypatch):
         output=files,
         params={"specs": {"walsh": spec}, "titles": titles},
     )
-    job.run("draw_walsh.py")
+    job.run("report/draw_walsh.py")
     drawn = pd.read_csv(files["losses_csv"])
     assert drawn["loss"].tolist() == pytest.approx(trained[0], rel=1e-6) and drawn["label"].unique() == ["walsh"]
     assert len(pd.read_csv(files["codes_csv"])) == 4 * 8

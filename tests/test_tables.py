@@ -333,7 +333,9 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
     params = {"recipe": "stepwise", "protocols": ["controlled"], "chance": 10.0}
     params |= {"rates": ["stepwise", "rate-0.1"], "rate_arms": list(levels)}
     curves = {"curves": [tmp_path / "curves.csv"]}
-    Job(tmp_path, input=curves, output=output | {"html": tmp_path / "audit.html"}, params=params).run("write_audit.py")
+    Job(tmp_path, input=curves, output=output | {"html": tmp_path / "audit.html"}, params=params).run(
+        "report/write_audit.py"
+    )
     text = {name: (tmp_path / f"{name}.markdown").read_text() for name in names}
     assert "SUPPORTED when all its" in text["audit"] and "recipe `augmented`\n\nnot run" in text["attribution"]
     assert "not run under rate-0.1" in text["best_rates"]
@@ -342,7 +344,7 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
     assert pd.read_csv(tmp_path / "best_rates.csv")["arm"].tolist() == list(levels)
     # without a page the rest is the same
     before = text
-    Job(tmp_path, input=curves, output=output, params=params).run("write_audit.py")
+    Job(tmp_path, input=curves, output=output, params=params).run("report/write_audit.py")
     assert {name: (tmp_path / f"{name}.markdown").read_text() for name in names} == before
 
 
@@ -351,14 +353,14 @@ def test_the_table_scripts_write_every_format(tmp_path):
     curves = {"curves": [tmp_path / "curves.csv"]}
     params = {"published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
     output = {kind: tmp_path / f"table1.{kind}" for kind in ("csv", "markdown", "latex", "html")}
-    Job(tmp_path, input=curves, output=output, params=params).run("write_table1.py")
+    Job(tmp_path, input=curves, output=output, params=params).run("report/write_table1.py")
     texts = {kind: path.read_text() for kind, path in output.items()}
     assert all("tiny-pretrained" in text and "not run" in text for text in texts.values())
     assert "\\toprule" in texts["latex"] and "| arm" in texts["markdown"] and "<table>" in texts["html"]
     final = {kind: tmp_path / f"final.{kind}" for kind in ("csv", "markdown", "html")} | {
         "curves": tmp_path / "all.csv"
     }
-    Job(tmp_path, input=curves, output=final, params=params).run("write_final_table.py")
+    Job(tmp_path, input=curves, output=final, params=params).run("report/write_final_table.py")
     assert "tiny-clustered" in final["markdown"].read_text() and "tiny-clustered" in final["html"].read_text()
 
 

@@ -140,11 +140,11 @@ def test_another_k_builds_that_bank_only(changed):
     ("helper", "jobs"),
     [
         ("initializers/gabor.py", [training("gabor-1"), FIGURE8, *TABLES]),
-        ("figures.py", [FIGURE2, FIGURE8, *DRAWINGS]),  # drawings share the figures' style
-        ("audit.py", TABLES[1:]),
+        ("report/figures/curves.py", [FIGURE2, FIGURE8, *DRAWINGS]),  # drawings share the figures' style
+        ("report/audit.py", TABLES[1:]),
         ("initializers/pretrained.py", []),
         (
-            "banks.py",
+            "banks/bank.py",
             [*BANKS, *ARMS, FIGURE2, FIGURE8, *TABLES, DRAWINGS[0], MATCHING],
         ),  # but no source is trained again
         ("tasks/procedural.py", None),
