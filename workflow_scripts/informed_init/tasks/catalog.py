@@ -2,7 +2,8 @@
 
 Folders and file names are torchvision's, so a ``data_root`` that torchvision filled is used as it is, and the
 other way round. Checksums of CIFAR and of the MNIST archives are those torchvision publishes; the MNIST and
-Fashion-MNIST checksums of the unpacked files are the ones of those archives' content.
+Fashion-MNIST checksums of the unpacked files are the ones of those archives' content. A config's section ``datasets``
+adds folders of pictures to the table (:func:`own`).
 """
 
 from collections.abc import Mapping
@@ -28,11 +29,13 @@ class Archive:
 class DataSet:
     """What is known of a data set before a byte of it is read.
 
-    ``layout`` names the reader: ``cifar`` (python-format batches), ``idx`` (MNIST's files) or ``folders``
-    (one folder of images per class, Tiny ImageNet's). ``files`` maps each split, and ``meta``, to its files
-    relative to ``folder``; for ``folders`` it is empty. ``md5`` holds the official checksum of each file that
-    has one. ``mean`` and ``std`` are per channel, of pixel values scaled to [0, 1]. ``num_classes`` is None
-    where the files decide.
+    ``layout`` names the reader: ``cifar`` (python-format batches), ``idx`` (MNIST's files), ``folders`` (Tiny ImageNet's
+    folders) or ``pictures`` (somebody's own folder with a folder of pictures per class). ``files`` maps each split, and
+    ``meta``, to its files relative to ``folder``; for ``folders`` it is empty, for ``pictures`` it names each split's
+    folder and is empty where ``test_fraction`` draws the test pictures. ``md5`` holds the official checksum of each file
+    that has one. ``mean`` and ``std`` are per channel, of pixel values scaled to [0, 1]; they are empty where they are
+    computed from the training images. ``num_classes`` is None where the files decide. ``superclasses`` counts groups of
+    classes whose pairs can be tasks; 0 where all classes are one task.
     """
 
     name: str
@@ -47,6 +50,9 @@ class DataSet:
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     md5: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
+    superclasses: int = 0
+    made_by_code: bool = False
+    test_fraction: float | None = None
 
 
 _TORONTO = ("https://www.cs.toronto.edu/~kriz/",)
@@ -68,6 +74,7 @@ _DATA_SETS = (
         image_size=32,
         channels=3,
         num_classes=100,
+        superclasses=20,
         mean=(0.5071, 0.4867, 0.4408),
         std=(0.2675, 0.2565, 0.2761),
         archives=(Archive("cifar-100-python.tar.gz", _TORONTO, "eb9058c3a382ffc7106e4002c42a8d85"),),
@@ -178,6 +185,8 @@ _DATA_SETS = (
         image_size=32,
         channels=3,
         num_classes=100,
+        superclasses=20,
+        made_by_code=True,
         mean=(0.470, 0.470, 0.470),  # the colors are drawn alike for all three channels
         std=(0.179, 0.179, 0.179),
         files={"train": ("train",), "test": ("test",), "meta": ("meta",)},
@@ -189,6 +198,7 @@ _DATA_SETS = (
         image_size=64,
         channels=3,
         num_classes=None,
+        made_by_code=True,
         mean=(0.498, 0.498, 0.498),
         std=(0.181, 0.181, 0.181),
     ),
@@ -196,17 +206,41 @@ _DATA_SETS = (
 _BY_NAME = {dataset.name: dataset for dataset in _DATA_SETS}
 
 
-def names() -> list[str]:
-    """All data set names, in the table's order."""
-    return list(_BY_NAME)
+def own(name: str, section: Mapping) -> DataSet:
+    """The entry of a folder of pictures that a config describes in ``datasets.<name>``.
+
+    ``section``: ``folder`` (below ``data_root``, or absolute), ``size`` (pixels a side of the images that are made of the
+    pictures), and, if given, ``grayscale``, ``classes`` (their number, checked), ``train`` and ``test`` (the folders of the
+    two splits within ``folder``) or ``test_fraction`` in their place.
+    """
+    fraction = section.get("test_fraction")
+    return DataSet(
+        name=name,
+        layout="pictures",
+        folder=section["folder"],
+        image_size=section["size"],
+        channels=1 if section.get("grayscale") else 3,
+        num_classes=section.get("classes"),
+        mean=(),
+        std=(),
+        files={} if fraction else {split: (section.get(split, split),) for split in SPLITS},
+        test_fraction=fraction,
+    )
 
 
-def get(dataset: str | DataSet) -> DataSet:
-    """The table's entry for a name; an entry is returned as it is. An unknown name raises
-    :class:`InputError`.
+def names(owned: Mapping[str, Mapping] | None = None) -> list[str]:
+    """All data set names, in the table's order; ``owned`` is a config's section ``datasets``, as in :func:`get`."""
+    return [*_BY_NAME, *(owned or {})]
+
+
+def get(dataset: str | DataSet, owned: Mapping[str, Mapping] | None = None) -> DataSet:
+    """The table's entry for a name, or that of one of a config's ``datasets``; an entry is returned as it is. An unknown
+    name raises :class:`InputError`.
     """
     if isinstance(dataset, DataSet):
         return dataset
-    if dataset not in _BY_NAME:
-        raise InputError(f"unknown data set {dataset!r}; known: {', '.join(_BY_NAME)}")
-    return _BY_NAME[dataset]
+    if dataset in _BY_NAME:
+        return _BY_NAME[dataset]
+    if dataset in (owned or {}):
+        return own(dataset, owned[dataset])
+    raise InputError(f"unknown data set {dataset!r}; known: {', '.join(names(owned))}")

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, some
 from ..files import load_tensors, save_tensors
 from .catalog import SPLITS, DataSet, get
 from .pickles import read_batch
+from .pictures import Listing, decode, listing
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def read(dataset: str | DataSet, data_root: str | Path, split: str) -> Images:
     dataset = get(dataset)
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    if dataset.layout == "pictures":
+        return read_pictures(dataset, data_root)[split]
     folder = _folder(dataset, data_root)
     return {"cifar": _read_cifar, "idx": _read_idx_pair, "folders": _read_folders}[dataset.layout](
         dataset, folder, split
@@ -58,6 +61,9 @@ def verify(dataset: str | DataSet, data_root: str | Path) -> None:
     is read.
     """
     dataset = get(dataset)
+    if dataset.layout == "pictures":
+        listing(dataset, data_root)
+        return
     folder = _folder(dataset, data_root)
     if dataset.layout == "folders":
         for split in SPLITS:
@@ -137,14 +143,8 @@ def _check_labels(dataset: DataSet, path: Path, labels: Sequence[int], num_class
         raise InputError(f"{path}: labels {span}, expected 0..{num_classes - 1}; {_remedy(dataset)}")
     empty = (torch.bincount(labels, minlength=num_classes) == 0).nonzero().flatten().tolist()
     if empty:
-        raise InputError(f"{path}: no images of class {_some(empty)}; {_remedy(dataset)}")
+        raise InputError(f"{path}: no images of class {some(empty)}; {_remedy(dataset)}")
     return labels
-
-
-def _some(items: list, shown: int = 5) -> str:
-    """``a, b, c`` or the first few and how many more."""
-    text = ", ".join(str(item) for item in items[:shown])
-    return text if len(items) <= shown else f"{text} and {len(items) - shown} more"
 
 
 # --- CIFAR's python format ---------------------------------------------------------------------------------
@@ -224,7 +224,8 @@ def _read_folders(dataset: DataSet, folder: Path, split: str) -> Images:
     pixels = np.empty((len(paths), *size, 3), dtype=np.uint8)
     for row, path in enumerate(paths):
         try:
-            with Image.open(path) as image:
+            # no other decoder: Pillow would take an EPS file of that name to Ghostscript
+            with Image.open(path, formats=("JPEG",)) as image:
                 if image.size != size:
                     raise InputError(f"{path}: {image.size[0]}x{image.size[1]} pixels, expected {size[0]}x{size[1]}")
                 pixels[row] = np.asarray(image.convert("RGB"))  # some images of Tiny ImageNet are grey
@@ -250,7 +251,7 @@ def _folder_entries(dataset: DataSet, folder: Path, split: str) -> tuple[list[st
     empty = sorted(set(class_names) - {name for _, name in entries})
     if empty:
         where = folder / ("train" if split == "train" else "val")
-        raise InputError(f"{where}: no images of class {_some(empty)}; get data set {dataset.name} again")
+        raise InputError(f"{where}: no images of class {some(empty)}; get data set {dataset.name} again")
     return class_names, [path for path, _ in entries], labels
 
 
@@ -283,7 +284,47 @@ def _annotated_images(dataset: DataSet, folder: Path, known: set[str]) -> list[t
     present = {path.name for path in (folder / "images").glob("*.JPEG")}
     absent, unlisted = sorted(classes.keys() - present), sorted(present - classes.keys())
     if absent or unlisted:
-        problems = [f"annotations without an image: {_some(absent)}"] if absent else []
-        problems += [f"images without an annotation: {_some(unlisted)}"] if unlisted else []
+        problems = [f"annotations without an image: {some(absent)}"] if absent else []
+        problems += [f"images without an annotation: {some(unlisted)}"] if unlisted else []
         raise InputError(f"{folder}: {'; '.join(problems)}; get data set {dataset.name} again")
     return [(folder / "images" / name, classes[name]) for name in sorted(classes)]
+
+
+# --- somebody's own folder of pictures -----------------------------------------------------------------------
+
+
+def read_pictures(dataset: DataSet, data_root: str | Path) -> dict[str, Images]:
+    """Both splits of a folder of pictures; ``mean`` and ``std`` are those of the training images, of each channel.
+
+    Raises :class:`InputError` naming the folder or the picture, what is wrong with it and the remedy.
+    """
+    found = listing(dataset, data_root)
+    pixels = {split: _decoded(dataset, found, split) for split in SPLITS}
+    mean, std = _statistics(pixels["train"])
+    if min(std) == 0:
+        raise InputError(f"{Path(data_root) / dataset.folder}: all training pictures are of one color; use others")
+    labels = {split: torch.tensor([label for _, label in found.pictures[split]]) for split in SPLITS}
+    names = list(found.class_names)
+    return {split: Images(pixels[split], labels[split], None, names, mean, std) for split in SPLITS}
+
+
+def _decoded(dataset: DataSet, found: Listing, split: str) -> Tensor:
+    """uint8 ``(n, c, size, size)``, in the listing's order."""
+    shape = (len(found.pictures[split]), dataset.channels, dataset.image_size, dataset.image_size)
+    pixels = np.empty(shape, dtype=np.uint8)
+    for row, (path, _) in enumerate(found.pictures[split]):
+        pixels[row] = decode(path, dataset.image_size, dataset.channels).transpose(2, 0, 1)
+    return torch.from_numpy(pixels)
+
+
+def _statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, of pixel values scaled to [0, 1]; exact sums, whatever the order."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        parts = (torch.bincount(part[:, channel].flatten(), minlength=256) for part in images.split(4096))
+        share = sum(parts).double() / images[:, channel].numel()
+        mean = float((share * values).sum())
+        means.append(mean)
+        deviations.append(float((share * (values - mean) ** 2).sum().sqrt()))
+    return tuple(means), tuple(deviations)
