@@ -91,7 +91,7 @@ def pipelines(data: loop.Problem) -> dict:
 
     def engine_pipeline(kind):
         draws = augmentation.draw(kind, n, generator("benchmark"))
-        images = loop.Images(data.train, data.mean, data.std, "normalized", torch.float32, kind != "none")
+        images = loop.NormalizedImages(data.train, data.mean, data.std, "normalized", torch.float32, kind != "none")
 
         def run():
             for index in order.split(128):

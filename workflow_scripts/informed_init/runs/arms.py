@@ -15,7 +15,7 @@ from ..initializers import initialize_
 from ..seeds import derive_seed, generator
 from ..tasks.subsets import Task
 from ..training.devices import resolve_device, set_precision
-from ..training.loop import Images, Problem, head_, training
+from ..training.loop import NormalizedImages, Problem, head_, training
 from ..training.recipe import Recipe
 from .cost import images_used, multiply_adds, parameters
 from .runner import Data, Partial, Progress, problem
@@ -44,7 +44,7 @@ def initialized_(
 def training_images(task: Problem, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """What a data-dependent initializer may see: the training images as the network will, ``(n, c, h, w)`` float32 on the
     device of the training, and their labels; nothing that is held out."""
-    images = Images(task.train, task.mean, task.std, recipe.pixels, torch.float32, False)
+    images = NormalizedImages(task.train, task.mean, task.std, recipe.pixels, torch.float32, False)
     return images.ready.permute(0, 3, 1, 2), images.labels
 
 

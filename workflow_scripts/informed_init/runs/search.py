@@ -17,7 +17,7 @@ from ..search.shapes import LISTS
 from ..seeds import derive_seed, generator
 from ..tasks.subsets import Task
 from ..training.devices import resolve_device
-from ..training.loop import EVALUATION_BATCH, Images, Problem, Split, head_, train
+from ..training.loop import EVALUATION_BATCH, NormalizedImages, Problem, Split, head_, train
 from ..training.recipe import Recipe
 from .cost import multiply_adds, parameters
 from .runner import Data, Partial, Progress, problem
@@ -195,7 +195,7 @@ def outputs(model: nn.Module, split: Split, seen: Problem, recipe: Recipe) -> tu
     device = split.images.device
     dtype = torch.float64 if recipe.precision == "float64" else torch.float32
     short = recipe.precision == "bfloat16"
-    images = Images(split, seen.mean, seen.std, recipe.pixels, dtype, False)
+    images = NormalizedImages(split, seen.mean, seen.std, recipe.pixels, dtype, False)
     head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     features: list[Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].float().cpu()))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .small_maps import Axis, cost, scheme, small_map_conv2d
+from .small_maps import MapAxis, cost, scheme, small_map_conv2d
 
 # Replace where at most this share of the multiplications is left. They are not all that costs; measured on one CPU
 # core: no gain at 0.76, a layer 1.2 times as fast at 0.41 (8x8 maps), 1.6 at 0.31 (4x4), 2.8 at 0.26 (2x2).
@@ -46,8 +46,10 @@ def input_sizes(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str,
     return sizes
 
 
-def _axes(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[Axis, Axis]:
-    return tuple(Axis(size[a], conv.kernel_size[a], conv.stride[a], conv.padding[a], conv.dilation[a]) for a in (0, 1))
+def _axes(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[MapAxis, MapAxis]:
+    return tuple(
+        MapAxis(size[a], conv.kernel_size[a], conv.stride[a], conv.padding[a], conv.dilation[a]) for a in (0, 1)
+    )
 
 
 def live_taps(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, Tensor]:

@@ -60,7 +60,7 @@ class Problem:
     std: tuple[float, ...]
 
 
-class Images:
+class NormalizedImages:
     """Normalized batches from a split, in channels-last memory format."""
 
     def __init__(self, split: Split, mean, std, pixels: str, dtype: torch.dtype, keep_raw: bool):
@@ -93,7 +93,7 @@ def _metrics(prefix: str, counts: Tensor, n: int) -> dict[str, float]:
     return {f"{prefix}_loss": loss / n, f"{prefix}_accuracy": 100 * top1 / n, f"{prefix}_accuracy_top5": 100 * top5 / n}
 
 
-def evaluate(model: nn.Module, images: Images, autocast: Callable) -> Tensor:
+def evaluate(model: nn.Module, images: NormalizedImages, autocast: Callable) -> Tensor:
     """Loss sum and hit counts over a whole split, in eval mode and inference mode."""
     model.eval()
     total = torch.zeros(3, device=images.labels.device, dtype=images.dtype)
@@ -162,7 +162,7 @@ def training(
     step = make_step(model, recipe, autocast, dtype, graph)
 
     augmented = recipe.augmentation != "none"
-    load = lambda split, raw: Images(split, problem.mean, problem.std, recipe.pixels, dtype, raw)  # noqa: E731
+    load = lambda split, raw: NormalizedImages(split, problem.mean, problem.std, recipe.pixels, dtype, raw)  # noqa: E731
     images, validation = load(problem.train, augmented), load(problem.validation, False)
     n = len(problem.train)
     steps = math.ceil(n / recipe.batch_size)

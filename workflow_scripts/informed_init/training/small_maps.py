@@ -23,7 +23,7 @@ _POINTS = (Fraction(0), Fraction(-1), Fraction(1), Fraction(1, 2), Fraction(-2))
 
 
 @dataclass(frozen=True)
-class Axis:
+class MapAxis:
     """A convolution along one axis, and what of it can matter."""
 
     size: int
@@ -125,7 +125,7 @@ def _window(row: list[Fraction], start: int, length: int) -> list[Fraction]:
     return [row[i] if 0 <= i < len(row) else Fraction(0) for i in range(start, start + length)]
 
 
-def _pairwise(axis: Axis) -> Scheme:
+def _pairwise(axis: MapAxis) -> Scheme:
     """One product for each pair of an output and a tap that meets a pixel there."""
     pairs = [(o, k, row[t]) for o, row in enumerate(axis.positions) for k, t in enumerate(axis.live) if row[t] >= 0]
     inputs = [[Fraction(int(i == q)) for i in range(axis.size)] for _, _, q in pairs]
@@ -134,7 +134,7 @@ def _pairwise(axis: Axis) -> Scheme:
     return Scheme(taps, [Tile(0, axis.size, inputs, 0, axis.outputs, outputs)], simple=True)
 
 
-def _sliding_kernel(axis: Axis, per_tile: int) -> Scheme:
+def _sliding_kernel(axis: MapAxis, per_tile: int) -> Scheme:
     """The kernel slides over the padded input, ``per_tile`` outputs at a time (stride and dilation 1)."""
     data, filters, result = cook_toom(per_tile, len(axis.live))
     tiles = []
@@ -148,7 +148,7 @@ def _sliding_kernel(axis: Axis, per_tile: int) -> Scheme:
     return Scheme(filters, tiles, simple=len(filters) <= 3)
 
 
-def _sliding_input(axis: Axis) -> Scheme:
+def _sliding_input(axis: MapAxis) -> Scheme:
     """The input slides over the padded kernel, last output first: y[o] = sum_i x[i] w[i - o + padding]."""
     data, filters, result = cook_toom(axis.outputs, axis.size)
     origin = axis.padding - axis.outputs + 1  # tap under the first input of the last output
@@ -157,7 +157,7 @@ def _sliding_input(axis: Axis) -> Scheme:
 
 
 @lru_cache(maxsize=256)
-def scheme(axis: Axis) -> Scheme:
+def scheme(axis: MapAxis) -> Scheme:
     """The scheme with the fewest products for this axis."""
     schemes = [_pairwise(axis)]
     if axis.stride == axis.dilation == 1:
@@ -187,12 +187,12 @@ def _kron(a: Matrix, b: Matrix, dtype: torch.dtype, device: torch.device) -> Ten
 
 
 @lru_cache(maxsize=256)
-def _taps_matrix(rows: Axis, columns: Axis, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _taps_matrix(rows: MapAxis, columns: MapAxis, dtype: torch.dtype, device: torch.device) -> Tensor:
     return _kron(scheme(rows).taps, scheme(columns).taps, dtype, device)
 
 
 @lru_cache(maxsize=256)
-def _map_tiles(rows: Axis, columns: Axis, dtype: torch.dtype, device: torch.device) -> list[MapTile]:
+def _map_tiles(rows: MapAxis, columns: MapAxis, dtype: torch.dtype, device: torch.device) -> list[MapTile]:
     return [
         MapTile(
             (slice(r.start, r.stop), slice(c.start, c.stop)),
@@ -229,7 +229,7 @@ class _SmallMapConvolution(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype: torch.dtype) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, rows: MapAxis, columns: MapAxis, dtype: torch.dtype) -> Tensor:
         n, channels_out, channels_in = x.shape[0], *weight.shape[1:]
         with torch.autocast(x.device.type, enabled=False):
             taps = _taps_matrix(rows, columns, weight.dtype, x.device)
@@ -274,7 +274,7 @@ class _SmallMapConvolution(torch.autograd.Function):
         return grad_x, grad_weight, None, None, None
 
 
-def small_map_conv2d(x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype: torch.dtype) -> Tensor:
+def small_map_conv2d(x: Tensor, weight: Tensor, rows: MapAxis, columns: MapAxis, dtype: torch.dtype) -> Tensor:
     """The convolution of ``x (n, I, h, w)`` with the live taps ``weight (O, I, live rows, live columns)``.
 
     Fastest where both are stored channels last, as the result ``(n, O, h', w')`` is.
@@ -283,7 +283,7 @@ def small_map_conv2d(x: Tensor, weight: Tensor, rows: Axis, columns: Axis, dtype
     return _SmallMapConvolution.apply(x.permute(0, 2, 3, 1), taps, rows, columns, dtype).permute(0, 3, 1, 2)
 
 
-def cost(rows: Axis, columns: Axis, channels_in: int, channels_out: int) -> tuple[int, int]:
+def cost(rows: MapAxis, columns: MapAxis, channels_in: int, channels_out: int) -> tuple[int, int]:
     """Multiplications per image here and of the ordinary convolution, which multiplies padding, too."""
     small = 0
     for r in scheme(rows).tiles:
