@@ -35,7 +35,7 @@ include: "rules/provenance.smk"
 rule all:
     default_target: True
     input:
-        figure_files(),
+        paths.pictures(config),
         [f"<results>/figures/{name}.png" for name in drawings.drawn(config)],
         [
             f"<results>/tables/{name}.csv"

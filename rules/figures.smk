@@ -36,4 +36,4 @@ for figure in config["figures"]:
         name:
             figure
         input:
-            figure_files(figure),
+            paths.pictures(config, figure),

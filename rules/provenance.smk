@@ -1,11 +1,7 @@
 # What made a run, whether its published files are whole, and how long a run will take. Nothing here is part of `all`.
 rule write_manifest:
     input:
-        records=[
-            f"<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
-            for protocol, recipe, arm in families.cells(config)
-            for block in arms.replica_blocks(config, arm)
-        ],
+        records=paths.records(config, families.cells(config)),
         code=code("plan/write_manifest.py"),
     output:
         "<results>/manifest.json",

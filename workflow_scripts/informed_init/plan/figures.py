@@ -39,8 +39,13 @@ def drawn_figures(config: Mapping) -> list[tuple[str, str]]:
         (figure, protocol)
         for figure in config["figures"]
         for protocol in figure_protocols(config, figure)
-        if all((protocol, figure_recipe(config, figure), arm) in trained for arm in figure_arms(config, figure))
+        if trained.issuperset(figure_cells(config, figure, protocol))
     ]
+
+
+def figure_cells(config: Mapping, figure: str, protocol: str) -> list[tuple[str, str, str]]:
+    """The (protocol, recipe, arm) that a figure is drawn from under a protocol."""
+    return [(protocol, figure_recipe(config, figure), arm) for arm in figure_arms(config, figure)]
 
 
 def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:

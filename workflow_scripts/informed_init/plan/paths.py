@@ -1,0 +1,63 @@
+"""Where files lie, said once: templates for the rules' outputs, and the files of a config made from them.
+
+``<results>`` is Snakemake's path variable, ``results/<run>``. In a template ``{...}`` are the rule's wildcards.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from .arms import replica_blocks
+from .figures import drawn_figures, figure_protocols
+from .sources import source_blocks
+
+DATA = "<results>/data/{dataset}/{split}.safetensors"
+SOURCES = "<results>/sources/{architecture}/{block}.safetensors"
+BANKS = "<results>/banks/{bank}/{replica}.safetensors"
+CURVES = "<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv"
+RECORDS = "<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
+TEACHERS = "<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors"
+FIGURES = "<results>/figures/{figure}-{protocol}.{kind}"
+
+Cells = Iterable[tuple[str, str, str]]  # (protocol, recipe, arm)
+
+
+def checksums(files: Iterable[str]) -> list[str]:
+    """The checksum files beside large files."""
+    return [f"{file}.sha256" for file in files]
+
+
+def splits(dataset: str) -> list[str]:
+    """The tensor files of a data set: train, test."""
+    return [DATA.format(dataset=dataset, split=split) for split in ("train", "test")]
+
+
+def sources(config: Mapping, architecture: str) -> list[str]:
+    """The files of all trained sources of an architecture."""
+    return [SOURCES.format(architecture=architecture, block=block) for block in source_blocks(config)]
+
+
+def curves(config: Mapping, cells: Cells) -> list[str]:
+    """The curve files of cells, all replicas."""
+    return _of_cells(CURVES, config, cells)
+
+
+def records(config: Mapping, cells: Cells) -> list[str]:
+    """The record files of cells, all replicas."""
+    return _of_cells(RECORDS, config, cells)
+
+
+def _of_cells(template: str, config: Mapping, cells: Cells) -> list[str]:
+    return [
+        template.format(protocol=protocol, recipe=recipe, arm=arm, block=block)
+        for protocol, recipe, arm in cells
+        for block in replica_blocks(config, arm)
+    ]
+
+
+def pictures(config: Mapping, figure: str | None = None) -> list[str]:
+    """The pictures of one figure under each of its protocols, or of all figures that the run's families suffice for."""
+    drawn = drawn_figures(config)
+    if figure is not None:
+        drawn = [(figure, protocol) for protocol in figure_protocols(config, figure)]
+    return [
+        FIGURES.format(figure=name, protocol=protocol, kind=kind) for name, protocol in drawn for kind in ("png", "svg")
+    ]
