@@ -51,14 +51,14 @@ def test_the_shipped_configs_are_valid(path):
             changed("recipes", "stepwise", "epocs", value=3),
             "recipes.stepwise: unknown key 'epocs'; did you mean 'epochs'?",
         ),
-        (changed("replicas", "count", value="five"), "replicas.count: must be of type integer, got 'five'"),
+        (changed("replicas", "count", value="five"), "replicas.count: got 'five'; give a whole number from 1 to 1,000"),
         (
             changed("arms", "random", "initializer", value="defualt"),
             "arms.random.initializer: initializer 'defualt' does not exist; did you mean 'default'?",
         ),
         (
             changed("arms", "gabor-1", "layer", value=2),
-            "arms.gabor-1: initializer 'gabor' has no setting 'layer'; did you mean 'layers'?",
+            "arms.gabor-1: 'gabor' has no setting 'layer' here; did you mean 'layers'?",
         ),
         (
             changed("arms", "euclid-k2", value={"initializer": "clustered"}),
@@ -70,7 +70,7 @@ def test_the_shipped_configs_are_valid(path):
         ),
         (
             changed("arms", "euclid-k2", "bank", "method", value="euclidean"),
-            "arms.euclid-k2.bank.method: 'euclidean' is not one of",
+            "arms.euclid-k2.bank.method: got 'euclidean'; give one of euclid, fourier-real",
         ),
         (
             changed("arms", "euclid-k2", "bank", value={"method": "euclid", "models": 3}),
@@ -102,7 +102,7 @@ def test_the_shipped_configs_are_valid(path):
         ),
         (changed("tasks", value=[[3, 11]]), "tasks: superclass 3 of [3, 11] is also one of sources.superclasses"),
         (changed("device", value="gpu"), "device: "),
-        (changed("protocols", value=["publised"]), "protocols.0: 'publised' is not one of published, controlled"),
+        (changed("protocols", value=["publised"]), "protocols.0: got 'publised'; give one of published, controlled"),
         (
             changed("recipes", "stepwise", "learning_rate", value=[[2, 0.1]]),
             "recipes.stepwise.learning_rate: epochs must start at 1",
@@ -118,7 +118,7 @@ def test_what_cannot_work_is_named_in_one_line(config, said):
 
 def test_a_missing_key_is_named():
     config = {key: value for key, value in PAPER.items() if key != "arms"}
-    with pytest.raises(InputError, match="config: the key 'arms' is missing"):
+    with pytest.raises(InputError, match="config: the key 'arms' is missing; add it: Named initializations"):
         check_config(config)
 
 

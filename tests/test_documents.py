@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from informed_init.plan.checks import config_reference
+from informed_init.plan.checks.reference import config_reference
 from repository import ROOT, Repository
 
 PINS = dict(
@@ -28,7 +28,61 @@ def test_conda_environments_agree_with_the_pins(path):
 
 
 def test_the_config_reference_is_current():
+    """`python -m informed_init.plan.checks.reference > config/README.md` makes it so."""
     assert (ROOT / "config" / "README.md").read_text() == config_reference()
+
+
+def keys(value, path=()):
+    """The path of every key of a nested config; places in lists are `<n>`."""
+    items = value.items() if isinstance(value, dict) else (("<n>", v) for v in value) if isinstance(value, list) else ()
+    for key, child in items:
+        if isinstance(value, dict):
+            yield (*path, key)
+        yield from keys(child, (*path, key))
+
+
+def rows(text):
+    """The cells of all rows of the tables in a Markdown text."""
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("| `")
+    ]
+
+
+CONFIG_TABLES = rows((ROOT / "config" / "README.md").read_text())
+MEANINGS = {tuple(row[0].strip("`").split(".")): row[2] for row in CONFIG_TABLES if len(row) == 3}
+PLUGIN_SETTINGS = {(row[0].strip("`"), row[1].strip("`")) for row in CONFIG_TABLES if len(row) == 4}
+CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
+
+
+def meaning(key):
+    """What the reference says of a key; names that the user chose stand there as `<name>`."""
+    for known, sentence in MEANINGS.items():
+        if len(known) == len(key) and all(a in (b, "<name>") for a, b in zip(known, key, strict=True)):
+            return sentence
+    return None
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_key_of_the_shipped_configs_stands_in_the_reference_with_a_whole_sentence(path):
+    settings = {name for _, name in PLUGIN_SETTINGS}
+    for key in keys(yaml.safe_load(path.read_text())):
+        sentence = meaning(key)
+        if sentence is None and key[-1] in settings and {"arms", "models", "settings"} & set(key):
+            continue
+        assert sentence, f"{'.'.join(key)} is not in config/README.md"
+        assert sentence.endswith(".") and len(sentence.split()) > 2, (key, sentence)
+
+
+def test_the_reference_knows_what_the_arms_set():
+    assert {
+        ("gabor", "grid"),
+        ("clustered", "rescale"),
+        ("sup-walsh", "steps"),
+        ("compact", "dropblock"),
+    } <= PLUGIN_SETTINGS
+    for arm, section in yaml.safe_load((ROOT / "config.yaml").read_text())["arms"].items():
+        own = {key for key in section if ("arms", "<name>", key) not in MEANINGS}
+        assert {(section["initializer"], key) for key in own} <= PLUGIN_SETTINGS, arm
 
 
 def test_every_file_the_readme_names_exists():

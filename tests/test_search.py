@@ -13,6 +13,7 @@ import pytest
 import torch
 from informed_init.errors import InputError
 from informed_init.plan import search as search_plan
+from informed_init.plan.checks.search import check_search
 from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
 from informed_init.report.search import class_table, scaling_table, search_parts, search_table
 from informed_init.report.tables import document
@@ -210,9 +211,9 @@ def test_blocks_are_known_before_any_training():
     later = search_plan.rung_spec(changed("rungs.1.epochs", 9), 0, "000-003")
     assert spec == later and "final" not in json.dumps(spec)  # a later rung and the final models leave rung 0 as it is
     assert search_plan.results({"run": "mini"}) == []
-    search_plan.check_search({"run": "mini", "search": None})  # how an overlay leaves the search out
+    check_search({"run": "mini", "search": None})  # how an overlay leaves the search out
     assert search_plan.final_models(changed("final.models.chosen", None)) == []
-    search_plan.check_search(CONFIG)
+    check_search(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_blocks_are_known_before_any_training():
             {"dropblock": 0.1, "block_size": 17, "stem_stride": 2},
             r"search.settings: n2-c4-b1-f3-k1-p1-s2: DropBlock of size 17 is larger than the 16x16 maps of stage 1",
         ),
-        ("settings", {"width": 8}, "search.settings: 'width' is no setting here; known: stem_stride, "),
+        ("settings", {"width": 8}, "search.settings: 'compact' has no setting 'width' here; known: block_size, "),
         ("rungs.0.configs", 3, r"search.rungs.0.configs: the first rung trains every candidate"),
         ("rungs.1.configs", 5, r"search.rungs.1.configs: 5 go on, but only 3 come before"),
         ("superclasses", [3, 3], "names one superclass twice"),
@@ -241,13 +242,13 @@ def test_blocks_are_known_before_any_training():
         (
             "final.models.big",
             {"architecture": "chosen", "recipe": "modern", "width": 16},
-            "search.final.models.big: 'width' is no setting here",
+            "search.final.models.big: 'compact' has no setting 'width' here",
         ),
     ],
 )
 def test_misfits_are_named_before_any_job(path, value, message):
     with pytest.raises(InputError, match=message):
-        search_plan.check_search(changed(path, value))
+        check_search(changed(path, value))
 
 
 # ---------------------------------------------------------------- jobs

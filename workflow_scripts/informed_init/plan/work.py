@@ -4,6 +4,8 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+MOST = 1000  # blocks are named by numbers of three digits
+
 
 def ordered(value):
     """The same nested value with sorted keys: Snakemake compares parameters as text."""

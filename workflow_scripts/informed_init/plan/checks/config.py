@@ -1,0 +1,39 @@
+"""All checks of a config, in the order in which one may rely on another."""
+
+from collections.abc import Mapping
+
+from ...declarations import architectures
+from ...tasks import catalog
+from ..families import expanded
+from .arms import check_arm, check_teachers
+from .families import check_expansion, check_families
+from .figures import check_figures, check_published
+from .names import check_targets
+from .recipes import check_recipe
+from .refusals import check_known
+from .schema import check_schema
+from .search import check_search
+from .tasks import check_banks, check_sources, check_tasks
+
+
+def check_config(config: Mapping) -> None:
+    """Raise :class:`.InputError` with one line for the first thing in ``config`` that cannot work."""
+    check_schema(config)
+    check_known(config["dataset"], catalog.names(), "dataset", "data set")
+    check_known(config["architecture"], architectures(), "architecture", "architecture")
+    check_known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
+    for name, recipe in config["recipes"].items():
+        check_recipe(name, recipe)
+    check_tasks(config)
+    check_sources(config)
+    for arm, section in config["arms"].items():
+        check_arm(arm, section, config)
+    check_families(config)
+    check_targets(config)
+    check_expansion(config)
+    config = expanded(config)
+    check_teachers(config)
+    check_figures(config)
+    check_published(config)
+    check_banks(config)
+    check_search(config)

@@ -1,0 +1,60 @@
+"""Families: what they name exists, and what they are written out to does not get in each other's way."""
+
+from collections.abc import Iterable, Mapping
+
+from ...declarations import architectures
+from ...tasks import catalog
+from ..families import DEFAULT_RECIPE, expanded
+from .refusals import check_known, refuse
+
+
+def check_families(config: Mapping) -> None:
+    """Refuse what a family names that does not exist, before it is written out for its networks and data sets."""
+    for name, family in config["families"].items():
+        where, across = f"families.{name}", family.get("across", {})
+        _check_all(family.get("recipes", [DEFAULT_RECIPE]), config["recipes"], f"{where}.recipes", "recipe")
+        _check_all(family["arms"], config["arms"], f"{where}.arms", "arm")
+        _check_all(across.get("datasets", []), catalog.names(), f"{where}.across.datasets", "data set")
+        _check_all(across.get("architectures", []), architectures(), f"{where}.across.architectures", "architecture")
+        _check_comparison(config, family, where)
+        if "replicas" in family and not across:
+            wrong = "an arm of the run's own network and data has the run's replicas"
+            refuse(f"{where}.replicas", wrong, f"add {where}.across, or leave it out")
+
+
+def _check_all(names: Iterable[str], choices: Iterable[str], where: str, what: str) -> None:
+    for name in names:
+        check_known(name, choices, where, what)
+
+
+def _check_comparison(config: Mapping, family: Mapping, where: str) -> None:
+    # a family that the run leaves out has no arms, but what it names are arms
+    own, what = (family["arms"], "arm of the family") if family["arms"] else (config["arms"], "arm")
+    baseline = family.get("baseline", {})
+    named = {baseline: baseline} if isinstance(baseline, str) else baseline
+    named = {arm: other for arm, other in named.items() if other is not None}  # an overlay takes one out with null
+    _check_all([*named, *named.values()], own, f"{where}.baseline", what)
+    _check_all(family.get("shown", []), own, f"{where}.shown", what)
+    if "baseline" in family and "controlled" not in family.get("protocols", config["protocols"]):
+        refuse(
+            f"{where}.protocols",
+            "a comparison is made under protocol controlled",
+            "add controlled, or leave out baseline",
+        )
+
+
+def check_expansion(config: Mapping) -> None:
+    """Refuse arms ``<dataset>-<architecture>-<arm>`` that two families, or a family and the config, write differently."""
+    written: dict[str, tuple[str, Mapping]] = {}
+    for name, family in config["families"].items():
+        if "across" not in family:
+            continue
+        arms = expanded({**config, "families": {name: family}})
+        for arm in arms["families"][name]["arms"]:
+            section = arms["arms"][arm]
+            if arm in config["arms"]:
+                refuse(f"arms.{arm}", f"families.{name} writes out an arm of this name", "call it something else")
+            other, found = written.setdefault(arm, (name, section))
+            if found != section:
+                wrong = f"arm {arm} has other replicas or another teacher than in families.{other}"
+                refuse(f"families.{name}", wrong, "give both families the same replicas and teachers")

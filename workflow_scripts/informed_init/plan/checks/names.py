@@ -1,0 +1,43 @@
+"""Names of figures and compared families: they are targets of Snakemake's and files beside those of the rules."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from ..comparisons import compared_families
+from .refusals import refuse
+
+ROOT = Path(__file__).parents[4]
+_RULE = re.compile(r"^(?:rule|checkpoint|use rule \w+ as) (\w+)", re.MULTILINE)
+_FILE = re.compile(r"<results>/(?:tables|figures)/(\w+)\.")
+
+
+@cache
+def rule_names() -> frozenset[str]:
+    """The names of all rules, which are targets."""
+    return frozenset(_RULE.findall(_rules()))
+
+
+@cache
+def file_names() -> frozenset[str]:
+    """The stems of the tables and figures that rules write under one name."""
+    return frozenset(_FILE.findall(_rules()))
+
+
+def _rules() -> str:
+    return "\n".join(path.read_text() for path in (ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))))
+
+
+def check_targets(config: Mapping) -> None:
+    """Refuse figures and compared families that are called like a rule, like a file of a rule, or like each other."""
+    compared = compared_families(config)
+    for name in config["figures"]:
+        if name in rule_names():
+            refuse(f"figures.{name}", "a rule of the workflow has this name", "call the figure something else")
+        if name in compared:
+            refuse(f"figures.{name}", "a family that is compared has this name", "call the figure something else")
+    for name in compared:
+        if name in rule_names() | file_names():
+            wrong = "a rule of the workflow, or a table or figure of one, has this name"
+            refuse(f"families.{name}", wrong, "call the family something else")

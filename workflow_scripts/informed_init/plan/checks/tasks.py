@@ -1,0 +1,85 @@
+"""Tasks, sources and banks: which superclasses there are, and how many networks can be made of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...declarations import initializers
+from ...tasks import catalog
+from ..arms import arm_setting
+from ..banks import bank_spec
+from ..families import cells
+from ..sources import source_tasks
+from .refusals import refuse
+
+
+def check_tasks(config: Mapping) -> None:
+    """Refuse pairs of superclasses that do not exist, stand there twice, or belong to the sources."""
+    dataset = config["dataset"]
+    if not catalog.get(dataset).superclasses:
+        paired = [name for name in catalog.names() if catalog.get(name).superclasses]
+        refuse("dataset", f"{dataset!r} has no superclasses to make tasks of", f"choose one of {', '.join(paired)}")
+    check_superclasses(config["sources"]["superclasses"], dataset, "sources.superclasses")
+    _check_pairs(config["tasks"], dataset, "tasks")
+    _check_unseen(config["tasks"], config, "tasks")
+    for arm, section in config["arms"].items():
+        if "tasks" in section:
+            _check_arms_tasks(config, arm, section)
+
+
+def _check_arms_tasks(config: Mapping, arm: str, section: Mapping) -> None:
+    where = f"arms.{arm}.tasks"
+    if section.get("dataset", config["dataset"]) != config["dataset"]:
+        refuse(where, f"on data set {section['dataset']!r} all classes are one task", "leave out tasks or dataset")
+    _check_pairs(section["tasks"], config["dataset"], where)
+    declared = initializers().get(section["initializer"])
+    if "bank" in section or (declared and "source" in declared.parameters):
+        _check_unseen(section["tasks"], config, where)
+
+
+def check_superclasses(numbers: Iterable[int], dataset: str, where: str) -> None:
+    """Refuse a superclass that the data set does not have."""
+    last = catalog.get(dataset).superclasses - 1
+    for number in numbers:
+        if number > last:
+            refuse(where, f"superclass {number} does not exist", f"{dataset} has superclasses 0 to {last}")
+
+
+def _check_pairs(pairs: Sequence[Sequence[int]], dataset: str, where: str) -> None:
+    seen = set()
+    for a, b in pairs:
+        check_superclasses((a, b), dataset, where)
+        if a == b:
+            refuse(where, f"[{a}, {b}] names one superclass twice", "give two different ones")
+        if frozenset((a, b)) in seen:
+            refuse(where, f"[{a}, {b}] stands there twice, and the order of a pair means nothing", "leave one out")
+        seen.add(frozenset((a, b)))
+
+
+def _check_unseen(pairs: Sequence[Sequence[int]], config: Mapping, where: str) -> None:
+    clustering = set(config["sources"]["superclasses"])
+    for a, b in pairs:
+        shared = clustering & {a, b}
+        if shared:
+            wrong = f"superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses"
+            refuse(where, wrong, "sources must not see it, so take it out of one of them")
+
+
+def check_sources(config: Mapping) -> None:
+    """Refuse more sources than there are pairs."""
+    available = len(source_tasks(config))
+    if config["sources"]["count"] > available:
+        wrong = f"{config['sources']['count']} sources, but the superclasses have only {available} pairs"
+        refuse("sources.count", wrong, f"give at most {available}, or more superclasses")
+
+
+def check_banks(config: Mapping) -> None:
+    """Refuse a bank of an arm that is trained if it takes more sources than there are. ``config`` is expanded."""
+    available = len(source_tasks(config))
+    for arm in {arm for _, _, arm in cells(config)}:
+        bank = bank_spec(config, arm)
+        if bank is None:
+            continue
+        needed = bank["models"] * (arm_setting(config, arm, "replicas")["count"] if bank["disjoint"] else 1)
+        if needed > available:
+            sets = " for disjoint replicas" if bank["disjoint"] else ""
+            wrong = f"needs {needed} sources{sets}, but sources.count is {available}"
+            refuse(f"arms.{arm}.bank.models", wrong, "take fewer models, or train more sources")
