@@ -21,7 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from informed_init import architectures
-from informed_init.runs import runner
+from informed_init.runs import data as images
 from informed_init.seeds import generator
 from informed_init.tasks import procedural, readers, subsets
 from informed_init.training import augmentation, devices, loop, plain
@@ -37,7 +37,7 @@ def problem(data_root: str | None, device: torch.device) -> loop.Problem:
     else:
         train, test = (readers.read("cifar100", data_root, split) for split in ("train", "test"))
     task = subsets.pair_task(train, test, (10, 11), "pair")
-    return runner.problem(task, "published", Recipe(epochs=1, learning_rate=[[1, 0.01]]), 0, device)
+    return images.problem(task, "published", Recipe(epochs=1, learning_rate=[[1, 0.01]]), 0, device)
 
 
 def timed(work, device: torch.device) -> float:

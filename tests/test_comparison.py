@@ -12,8 +12,9 @@ from informed_init.plan.arms import teachers
 from informed_init.plan.checks import check_config
 from informed_init.plan.families import expanded
 from informed_init.report import comparison
-from informed_init.runs import runner
 from informed_init.runs.arms import train_arm
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial
 from informed_init.tasks.readers import Images
 from problems import stripes
 from repository import ROOT, Repository
@@ -35,7 +36,7 @@ def data():
     for name, count in (("train", 160), ("test", 80)):
         images, labels = stripes(count, 4, 32, name)
         splits.append(Images(images, labels, None, tuple("abcd"), (0.3, 0.3, 0.3), (0.2, 0.2, 0.2)))
-    return runner.Data(*splits)
+    return Data(*splits)
 
 
 def spec(arm, architecture, **more):
@@ -54,7 +55,7 @@ def spec(arm, architecture, **more):
 
 def trained(given, data, folder, keep=False, teachers=None):
     resources = {replica: {"teachers": teachers} if teachers else {} for replica in given["replicas"]}
-    return train_arm(given, data, resources, runner.Partial(folder, given["arm"]), lambda line: None, keep)
+    return train_arm(given, data, resources, Partial(folder, given["arm"]), lambda line: None, keep)
 
 
 @pytest.fixture(scope="module")

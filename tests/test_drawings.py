@@ -18,7 +18,7 @@ from informed_init.report.figures.drawings import (
     draw_filters,
     draw_live_taps,
 )
-from informed_init.runs.runner import untrained_sources
+from informed_init.runs.sources import untrained_sources
 from repository import ROOT
 from snakemake.iocontainers import Namedlist
 from test_figures import texts

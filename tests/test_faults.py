@@ -19,9 +19,9 @@ import torch
 from informed_init.banks.bank import Bank
 from informed_init.banks.sources import load as load_sources
 from informed_init.errors import InputError
-from informed_init.files import load_tensors, save_tensors
+from informed_init.files import load_tensors, save_tensors, write_checksum
 from informed_init.report.curves import read_curves
-from informed_init.runs.runner import Partial
+from informed_init.runs.partial import Partial, digest_of
 from informed_init.tasks.readers import load_split
 from repository import ROOT, Repository
 
@@ -248,6 +248,21 @@ def test_a_cut_tensor_file_names_itself(tmp_path, read, kept):
     path.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
     with pytest.raises(InputError, match=r"a\.safetensors: not a whole safetensors file"):
         read(path)
+
+
+@pytest.mark.parametrize("read", [load_tensors, load_split, Bank.load, lambda path: load_sources([path])])
+def test_one_flipped_byte_is_noticed_by_the_checksum_beside_a_file(tmp_path, read):
+    path = tmp_path / "a.safetensors"
+    tensors = {"net/conv.weight": torch.zeros(8, 3, 3, 3)}
+    save_tensors(path, tensors, {"bank": json.dumps({})})
+    write_checksum(path)
+    assert load_tensors(path)[0].keys() == tensors.keys()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    for named in (read, lambda path: digest_of({}, [path])):
+        with pytest.raises(InputError, match=r"a\.safetensors: not the file that .* delete it and run again"):
+            named(path)
 
 
 def test_half_a_kept_training_is_trained_again(tmp_path):

@@ -5,6 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from informed_init.runs.arms import train_arm
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial
+from informed_init.runs.sources import train_sources
 from informed_init.tasks import procedural, readers
 from repository import ROOT
 
@@ -14,8 +19,9 @@ sys.path.insert(0, {package!r})
 import torch
 torch.set_num_threads(1)
 from informed_init.columns import write_rows
-from informed_init.training import runner
-from informed_init.training.arms import train_arm
+from informed_init.runs.arms import train_arm
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial, digest_of
 
 folder, output = sys.argv[1:]
 tasks = [dict(name=f"procedural-{{a}}-{{b}}", superclasses=[a, b]) for a, b in ((10, 11), (12, 13), (15, 18), (16, 19))]
@@ -24,8 +30,8 @@ spec = dict(
     settings=dict(epochs=1, learning_rate=[[1, 0.01]], batch_size=20, validation_fraction=0.25),
     architecture="resnet18", tasks=tasks, replicas=[0, 1, 2, 3], device="cpu",
 )
-data = runner.Data.load(f"{{folder}}/train", f"{{folder}}/test")
-partial = runner.Partial(output + ".partial", runner.digest_of(spec, [f"{{folder}}/train"]))
+data = Data.load(f"{{folder}}/train", f"{{folder}}/test")
+partial = Partial(output + ".partial", digest_of(spec, [f"{{folder}}/train"]))
 print("ready", flush=True)
 resources = {{r: {{}} for r in spec["replicas"]}}
 done = train_arm(spec, data, resources, partial, lambda line: print(line, flush=True))
@@ -38,7 +44,7 @@ KILLS = 10
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
-    procedural.write(folder, "procedural", 1, 4, 2)
+    procedural.write(folder, "procedural", 1, 6, 2)
     for split in ("train", "test"):
         readers.save_split(folder / split, readers.read("procedural", folder, split))
     return folder
@@ -78,3 +84,92 @@ def test_ten_random_kills_change_nothing(images, tmp_path, protocol):
     assert taken_over >= KILLS
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
     assert not any((tmp_path / "killed.partial").iterdir())
+
+
+# ---------------------------------------------------------------- interrupted in this process, at every place
+
+
+SETTINGS = {"epochs": 1, "learning_rate": [[1, 0.01]], "batch_size": 20, "validation_fraction": 0.25}
+TASKS = [{"name": f"procedural-{a}-{b}", "superclasses": [a, b]} for a, b in ((10, 11), (12, 13), (15, 18))]
+REPLICAS = [0, 1]
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(images):
+    return Data.load(images / "train", images / "test")
+
+
+def train(data, protocol, keep, partial, stop_after=None):
+    """One arm's rows and networks; interrupted after a number of trainings if asked to."""
+    spec = {"run": "resume", "protocol": protocol, "recipe": "r", "arm": "random", "initializer": "default"}
+    spec |= {"parameters": {}, "settings": SETTINGS, "architecture": "lenet-bn", "tasks": TASKS, "device": "cpu"}
+    lines = []
+
+    def log(line):
+        lines.append(line)
+        if "left" in line and sum("left" in line for line in lines) == stop_after:
+            raise Interrupted
+
+    rows, _, networks = train_arm(
+        spec | {"replicas": REPLICAS}, data, {r: {} for r in REPLICAS}, partial, log, keep=keep
+    )
+    numbers = [[value for key, value in row.items() if key != "cost"] for row in rows]
+    weights = {name: {key: t.tolist() for key, t in state.items()} for name, state in networks.items()}
+    return str(numbers), weights, lines
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    return {
+        (protocol, keep): train(data, protocol, keep, Partial(tmp_path_factory.mktemp("whole"), "x"))
+        for protocol in ("controlled", "published")
+        for keep in (False, True)
+    }
+
+
+@pytest.mark.parametrize("stop_after", range(1, len(TASKS) * len(REPLICAS)))
+@pytest.mark.parametrize("keep", [False, True], ids=["arm", "teacher"])
+@pytest.mark.parametrize("protocol", ["controlled", "published"])
+def test_an_interrupted_arm_or_teacher_ends_as_an_undisturbed_one(
+    data, undisturbed, tmp_path, protocol, keep, stop_after
+):
+    with pytest.raises(Interrupted):
+        train(data, protocol, keep, Partial(tmp_path, "x"), stop_after)
+    rows, networks, lines = train(data, protocol, keep, Partial(tmp_path, "x"))
+    assert (rows, networks) == undisturbed[protocol, keep][:2]
+    assert sum("taken over" in line for line in lines) == stop_after
+
+
+@pytest.mark.parametrize("left", [0, 0.5, None], ids=["empty", "half", "gone"])
+@pytest.mark.parametrize("keep", [False, True], ids=["arm", "teacher"])
+@pytest.mark.parametrize("protocol", ["controlled", "published"])
+def test_a_kept_network_that_is_cut_or_gone_is_trained_again(data, undisturbed, tmp_path, protocol, keep, left):
+    with pytest.raises(Interrupted):
+        train(data, protocol, keep, Partial(tmp_path, "x"), stop_after=2)
+    for file in (tmp_path / "x").glob("*.safetensors"):
+        content = file.read_bytes()
+        file.unlink()
+        if left is not None:
+            file.write_bytes(content[: int(left * len(content))])
+    rows, networks, _ = train(data, protocol, keep, Partial(tmp_path, "x"))
+    assert (rows, networks) == undisturbed[protocol, keep][:2]
+
+
+@pytest.mark.parametrize("left", [0, 0.5, None], ids=["empty", "half", "gone"])
+def test_a_kept_source_that_is_cut_or_gone_is_trained_again(data, tmp_path, left):
+    spec = {"settings": SETTINGS, "architecture": "resnet18-small", "tasks": TASKS[:2], "device": "cpu"}
+    networks, rows = train_sources(spec, data, Partial(tmp_path, "x"), lambda line: None)
+    (cut, whole) = sorted((tmp_path / "x").glob("*.safetensors"))
+    content = cut.read_bytes()
+    cut.unlink()
+    if left is not None:
+        cut.write_bytes(content[: int(left * len(content))])
+    said = []
+    again = train_sources(spec, data, Partial(tmp_path, "x"), said.append)
+    assert str(again[1]) == str(rows) and cut.read_bytes() == content
+    assert all(torch.equal(again[0][name][key], t) for name, state in networks.items() for key, t in state.items())
+    assert [whole.stem in line for line in said if "taken over" in line] == [True]

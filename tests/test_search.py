@@ -17,7 +17,8 @@ from informed_init.plan.checks.search import check_search
 from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
 from informed_init.report.search import class_table, scaling_table, search_parts, search_table
 from informed_init.report.tables import document
-from informed_init.runs.runner import Data, Partial
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial
 from informed_init.runs.search import train_final, train_rung, with_fewer_images
 from informed_init.search.rungs import (
     PUBLISHED_BUDGET,

@@ -28,7 +28,8 @@ from informed_init.initializers.sup_walsh.pretraining import scaled_distances
 from informed_init.initializers.sup_walsh.steps import OnePerClass, optimize_, recalibrate_
 from informed_init.report.figures.walsh import Distances, draw_codes, draw_distances, draw_losses
 from informed_init.runs import arms
-from informed_init.runs.runner import Data, Partial
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial
 from informed_init.seeds import generator
 from informed_init.tasks.readers import Images, save_split
 from problems import stripes

@@ -3,7 +3,7 @@
 from informed_init import architectures
 from informed_init.banks.alignment import aligned_bank
 from informed_init.jobs import logged, say
-from informed_init.runs.runner import replica_sources
+from informed_init.runs.sources import replica_sources
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821

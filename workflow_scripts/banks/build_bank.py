@@ -3,7 +3,7 @@
 from informed_init import architectures
 from informed_init.banks.bank import bankable_layers, build
 from informed_init.jobs import logged, say
-from informed_init.runs.runner import replica_sources
+from informed_init.runs.sources import replica_sources
 from informed_init.training.live_taps import live_taps
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from informed_init.files import write_text
 from informed_init.jobs import logged, say
 from informed_init.report.curves import write_csv
 from informed_init.report.tables import to_markdown
-from informed_init.runs.runner import untrained_sources
+from informed_init.runs.sources import untrained_sources
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821

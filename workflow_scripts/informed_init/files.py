@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from .errors import InputError
@@ -49,11 +50,33 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_bytes(text.encode())
 
 
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal; a file that did not change is read once a process."""
+    status = os.stat(path)
+    return _digest(str(path), status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest(path: str, size: int, changed: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_checksum(path: str | Path) -> None:
     """Write ``<path>.sha256`` for a large file: rules compare that small file by content, the large one only exists."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    write_text(f"{path}.sha256", f"{digest}  {Path(path).name}\n")
+    write_text(f"{path}.sha256", f"{file_digest(path)}  {Path(path).name}\n")
+
+
+def verified_digest(path: str | Path) -> str:
+    """:func:`file_digest` of a file that is what the checksum beside it says; one without a checksum is taken as it is.
+
+    Raises :class:`InputError` naming a file that differs.
+    """
+    beside = Path(f"{path}.sha256")
+    digest = file_digest(path)
+    if beside.is_file() and digest not in beside.read_text().split():
+        raise InputError(f"{path}: not the file that {beside.name} beside it was written for; delete it and run again")
+    return digest
 
 
 def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str] | None = None) -> None:
@@ -72,14 +95,15 @@ def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str]
 
 @contextmanager
 def open_tensors(path: str | Path) -> Iterator:
-    """A safetensors file, opened to read one tensor at a time; a damaged or missing one raises :class:`InputError` with its
-    name."""
+    """A safetensors file, opened to read one tensor at a time; one that is missing, damaged or not what the checksum beside it
+    says raises :class:`InputError` with its name."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
+            verified_digest(path)
             yield file
     except SafetensorError as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and run again") from error

@@ -6,7 +6,7 @@ from informed_init.banks.cosine import cosines, summarize
 from informed_init.banks.sources import load
 from informed_init.jobs import logged
 from informed_init.report.figures.drawings import draw_cosines
-from informed_init.runs.runner import untrained_sources
+from informed_init.runs.sources import untrained_sources
 from informed_init.training.live_taps import live_taps
 
 if __name__ == "__main__":

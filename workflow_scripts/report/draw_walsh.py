@@ -6,7 +6,7 @@ from informed_init.jobs import logged, say
 from informed_init.report.figures.curves import WIDTH
 from informed_init.report.figures.walsh import Distances, draw_codes, draw_distances, draw_losses
 from informed_init.runs.arms import fresh_network, training_images
-from informed_init.runs.runner import Data, problem
+from informed_init.runs.data import Data, problem
 from informed_init.seeds import generator
 from informed_init.training.recipe import Recipe
 

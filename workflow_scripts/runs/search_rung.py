@@ -2,7 +2,8 @@
 
 from informed_init.columns import write_rows
 from informed_init.jobs import logged, made_by, say, write_record
-from informed_init.runs import runner
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial, digest_of
 from informed_init.runs.search import ROWS, train_rung
 from informed_init.search.rungs import read_rungs
 
@@ -10,10 +11,10 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         spec = job.params.spec
-        digest = runner.digest_of(spec, job.input)
-        partial = runner.Partial(job.params.partial, digest)
+        digest = digest_of(spec, job.input)
+        partial = Partial(job.params.partial, digest)
         earlier = read_rungs(job.input.get("earlier", []))
-        data = runner.Data.load(job.input.train, job.input.test)
+        data = Data.load(job.input.train, job.input.test)
         rows, seconds = train_rung(spec, data, earlier, partial, say)
         write_rows(rows, job.output.rows, ROWS)
         write_record(job.output.record, made_by(spec=spec, digest=digest, trainings=seconds))

@@ -6,8 +6,9 @@ from informed_init.banks.bank import Bank
 from informed_init.columns import write_rows
 from informed_init.files import write_checksum
 from informed_init.jobs import logged, made_by, say, write_record
-from informed_init.runs import runner
 from informed_init.runs.arms import train_arm
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial, digest_of
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
@@ -22,9 +23,9 @@ if __name__ == "__main__":
         if teachers := job.input.get("teachers"):
             for replica in spec["replicas"]:
                 resources[replica]["teachers"] = sources.load([teachers])
-        digest = runner.digest_of(spec, job.input)
-        partial = runner.Partial(job.params.partial, digest)
-        data = runner.Data.load(job.input.train, job.input.test)
+        digest = digest_of(spec, job.input)
+        partial = Partial(job.params.partial, digest)
+        data = Data.load(job.input.train, job.input.test)
         rows, trainings, networks = train_arm(spec, data, resources, partial, say, keep=output is not None)
         if output:
             sources.save(output, networks, {"architecture": spec["architecture"]})

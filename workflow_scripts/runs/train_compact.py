@@ -2,7 +2,8 @@
 
 from informed_init.columns import COLUMNS, write_rows
 from informed_init.jobs import logged, made_by, say, write_record
-from informed_init.runs import runner
+from informed_init.runs.data import Data
+from informed_init.runs.partial import Partial, digest_of
 from informed_init.runs.search import CONFUSION, FEATURES, train_final
 from informed_init.search.rungs import read_rungs
 
@@ -10,10 +11,10 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         spec = job.params.spec
-        digest = runner.digest_of(spec, job.input)
-        partial = runner.Partial(job.params.partial, digest)
+        digest = digest_of(spec, job.input)
+        partial = Partial(job.params.partial, digest)
         rungs = read_rungs(job.input.get("rungs", []))
-        data = runner.Data.load(job.input.train, job.input.test)
+        data = Data.load(job.input.train, job.input.test)
         tables, facts = train_final(spec, data, rungs[-1] if rungs else [], partial, say)
         write_rows(tables["curves"], job.output.curves, COLUMNS)
         write_rows(tables["confusion"], job.output.confusion, CONFUSION)

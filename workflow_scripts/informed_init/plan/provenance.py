@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import file_digest, write_text
 from ..jobs import made_by
 
 SUMS = "SHA256SUMS"
@@ -29,12 +29,6 @@ SEEDS = (
 def digest(value: object) -> str:
     """SHA-256 of a value as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ---------------------------------------------------------------- the manifest

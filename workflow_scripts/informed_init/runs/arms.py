@@ -3,14 +3,13 @@
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from .. import architectures
 from ..declarations import initializers
-from ..files import load_tensors, save_tensors
 from ..initializers import initialize_
 from ..seeds import derive_seed, generator
 from ..tasks.subsets import Task
@@ -18,7 +17,9 @@ from ..training.devices import resolve_device, set_precision
 from ..training.loop import NormalizedImages, Problem, head_, training
 from ..training.recipe import Recipe
 from .cost import images_used, multiply_adds, parameters
-from .runner import Data, Partial, Progress, problem
+from .data import Data, problem
+from .partial import Partial
+from .progress import Progress
 from .together import run_together, trainings_that_fit
 
 Resources = Mapping[str, object]  # what an initializer gets besides its settings: a bank, a source, a teacher, data
@@ -95,20 +96,19 @@ def train_arm(
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
     tasks = [data.task(task, recipe) for task in spec["tasks"]]
-    done: dict[str, list[dict]] = {}
-    chain = _chain_of(spec, tasks, recipe, device, resources, partial, progress, keep, done)
-    whole = spec["protocol"] == "published"
-    places = [(replica, None if whole else number) for replica in spec["replicas"] for number in range(len(tasks))]
-    starts = [functools.partial(chain, *place) for place in dict.fromkeys(places)]
+    job = _Trainings(spec, tasks, recipe, device, resources, partial, keep, progress)
+    if spec["protocol"] == "published":
+        starts = [functools.partial(job.chain, replica) for replica in spec["replicas"]]
+    else:
+        starts = [functools.partial(job.one, r, number) for r in spec["replicas"] for number in range(len(tasks))]
     run_together(starts, device, _at_once(spec, tasks[0], recipe, device))
 
     rows, trainings, networks = [], [], {}
     for replica in spec["replicas"]:
         for number, task in enumerate(tasks):
-            key = _key(replica, number)
-            found = done[key]
+            found = job.done[replica, number]
             if keep:
-                networks[teacher_name(task.name, replica)] = load_tensors(partial.network(key))[0]
+                networks[teacher_name(task.name, replica)] = partial.network(_key(replica, number))
             trainings.append({"task": task.name, "replica": replica, **found[0]["cost"]})
             identity = {name: spec[name] for name in ("run", "protocol", "recipe", "arm")} | {
                 "task": task.name,
@@ -133,52 +133,81 @@ def _at_once(spec: Mapping, task: Task, recipe: Recipe, device: torch.device) ->
     )
 
 
-def _chain_of(
-    spec: Mapping,
-    tasks: Sequence[Task],
-    recipe: Recipe,
-    device: torch.device,
-    resources: Mapping[int, Resources],
-    partial: Partial,
-    progress: Progress,
-    keep: bool,
-    done: dict[str, list[dict]],
-) -> Callable[[int, int | None], Iterator[None]]:
-    """``chain(replica, number)`` trains one task of a replica, or all, each from where the last one ended, if ``number`` is
-    None. What is finished goes into ``done``, and at once into ``partial``; what is found there is not trained again."""
+@dataclass
+class _Trainings:
+    """The trainings of an arm. What is finished goes into ``done``, by replica and number of the task, and at once into
+    ``partial``; what is found there is not trained again."""
 
-    def chain(replica: int, number: int | None) -> Iterator[None]:
-        carried: nn.Module | None = None
-        previous: Path | None = None
-        for position, task in enumerate(tasks):
-            if number is not None and position != number:
-                continue
-            key, name = _key(replica, position), f"{task.name}, replica {replica}"
-            if (found := partial.load(key)) is not None:
-                done[key] = found
-                progress.resumed(name)
-            else:
-                started = time.perf_counter()
-                cut = problem(task, spec["protocol"], recipe, replica, device)
-                model, cost = carried, {}
-                if model is None:
-                    model, cost = _initialized(spec, task, cut, recipe, replica, resources[replica])
-                    if previous is not None:  # an interrupted chain goes on
-                        model.load_state_dict(load_tensors(previous)[0])
-                prepared = time.perf_counter() - started
-                rows = yield from training(model, cut, recipe, (task.name, replica))
-                elapsed = time.perf_counter() - started
-                if number is None:
-                    carried = model
-                if number is None or keep:
-                    save_tensors(partial.network(key), model.state_dict())
-                cost |= {"seconds": elapsed, "seconds_initializing": prepared}
-                done[key] = [{**row, "cost": cost} for row in rows]
-                partial.store(key, done[key])
-                progress.finished(name, rows[-1], elapsed)
-            if number is None and not keep:
-                if previous is not None:
-                    previous.unlink(missing_ok=True)
-                previous = partial.network(key)
+    spec: Mapping
+    tasks: Sequence[Task]
+    recipe: Recipe
+    device: torch.device
+    resources: Mapping[int, Resources]
+    partial: Partial
+    keep: bool
+    progress: Progress
+    done: dict[tuple[int, int], list[dict]] = field(default_factory=dict)
 
-    return chain
+    def one(self, replica: int, number: int) -> Iterator[None]:
+        """Train one task of a replica, from a fresh network."""
+        if self._found(replica, number):
+            self._resumed(replica, number)
+        else:
+            yield from self._train(replica, number)
+
+    def chain(self, replica: int) -> Iterator[None]:
+        """Train all tasks of a replica, each from where the last one ended."""
+        finished, state = self._chain_found(replica)
+        for number in range(finished):
+            self._resumed(replica, number)
+        model = None
+        for number in range(finished, len(self.tasks)):
+            model = yield from self._train(replica, number, model, state)
+            if number and not self.keep:
+                self.partial.drop_network(_key(replica, number - 1))
+
+    def _found(self, replica: int, number: int) -> bool:
+        """Whether an interrupted job finished a training, and kept its network where that is asked for."""
+        key = _key(replica, number)
+        return self.partial.load(key) is not None and not (self.keep and self.partial.network(key) is None)
+
+    def _chain_found(self, replica: int) -> tuple[int, dict[str, Tensor] | None]:
+        """How many of a chain's trainings an interrupted job finished, and the network that the next one starts from."""
+        places = range(len(self.tasks))
+        count = next((number for number in places if not self._found(replica, number)), len(places))
+        if count == len(places):
+            return count, None
+        # without the network that one ended with, the chain goes on from an earlier one
+        while count and (state := self.partial.network(_key(replica, count - 1))) is None:
+            count -= 1
+        return count, state if count else None
+
+    def _resumed(self, replica: int, number: int) -> None:
+        self.done[replica, number] = self.partial.load(_key(replica, number))
+        self.progress.resumed(self._name(replica, number))
+
+    def _name(self, replica: int, number: int) -> str:
+        return f"{self.tasks[number].name}, replica {replica}"
+
+    def _train(
+        self, replica: int, number: int, model: nn.Module | None = None, state: Mapping[str, Tensor] | None = None
+    ) -> Iterator[None]:
+        """Train ``model``, or a fresh network if there is none, or one with the weights ``state``; returns the network."""
+        started, task = time.perf_counter(), self.tasks[number]
+        cut = problem(task, self.spec["protocol"], self.recipe, replica, self.device)
+        cost = {}
+        if model is None:
+            model, cost = _initialized(self.spec, task, cut, self.recipe, replica, self.resources[replica])
+            if state is not None:  # an interrupted chain goes on; what it began with was paid for by its first training
+                model.load_state_dict(state)
+                cost = {}
+        prepared = time.perf_counter() - started
+        rows = yield from training(model, cut, self.recipe, (task.name, replica))
+        elapsed = time.perf_counter() - started
+        cost |= {"seconds": elapsed, "seconds_initializing": prepared}
+        found = self.done[replica, number] = [{**row, "cost": cost} for row in rows]
+        last_of_chain = number + 1 == len(self.tasks)
+        wanted = self.keep or (self.spec["protocol"] == "published" and not last_of_chain)
+        self.partial.store(_key(replica, number), found, model.state_dict() if wanted else None)
+        self.progress.finished(self._name(replica, number), rows[-1], elapsed)
+        return model

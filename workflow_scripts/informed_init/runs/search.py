@@ -20,7 +20,9 @@ from ..training.devices import resolve_device
 from ..training.loop import EVALUATION_BATCH, NormalizedImages, Problem, Split, head_, train
 from ..training.recipe import Recipe
 from .cost import multiply_adds, parameters
-from .runner import Data, Partial, Progress, problem
+from .data import Data, problem
+from .partial import Partial
+from .progress import Progress
 
 ROWS = (
     *("run", "task", "rung", "configuration", "stages", "width", *LISTS, "pool", "stem_stride"),
