@@ -44,11 +44,9 @@ rule all:
         walsh_files(),
         [f"<results>/{name}" for name in search_plan.results(config)],
         "<results>/tables/walsh_layout.csv"
-        if families.family_cells(config, "walsh_published")
+        if tables.is_made(config, "walsh_layout")
         else [],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
         "<results>/tables/alignment.csv" if "cosine" in drawings.drawn(config) else [],
-        "<results>/tables/table1.csv"
-        if families.family_cells(config, families.TINY_FAMILY)
-        else [],
+        "<results>/tables/table1.csv" if tables.is_made(config, "table1") else [],

@@ -25,6 +25,7 @@ from informed_init.plan import (
     inputs,
     paths,
     sources,
+    tables,
     tasks,
     trainings,
     work,
@@ -90,13 +91,12 @@ def bank_inputs(wildcards):
 
 
 def drawn_bank(wildcards):
-    """The bank of Figure 10: k = 3 centers of six models, replica 0."""
-    if "tiny-clustered" not in config["arms"]:
-        raise WorkflowError(
-            "figure10 draws the bank of arm tiny-clustered; add that arm to the config"
-        )
-    bank = banks.bank_name(banks.bank_spec(config, "tiny-clustered"))
-    return f"<results>/banks/{bank}/0.safetensors"
+    """The bank that is drawn: that of the arm `drawings.bank`, replica 0."""
+    arm = drawings.drawn_bank(config)
+    if arm is None:
+        raise WorkflowError("drawings.bank: name the arm whose bank is to be drawn")
+    bank = banks.bank_name(banks.bank_spec(config, arm))
+    return paths.BANKS.format(bank=bank, replica=0)
 
 
 def raw_root(wildcards):

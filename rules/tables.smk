@@ -54,11 +54,12 @@ rule write_audit:
         mem_mb=1000,
         runtime=10,
     params:
-        recipe=families.DEFAULT_RECIPE,
+        recipe=config["recipe"],
+        recipes=tables.shared_recipes(config),
         protocols=config["protocols"],
         chance=tasks.chance(config),
-        rates=families.rate_recipes(config),
-        rate_arms=families.HEADLINE_ARMS,
+        rates=tables.rate_recipes(config),
+        rate_arms=tables.table_arms(config, "best_rates"),
     message:
         "Auditing the paper's claims"
     script:
@@ -67,7 +68,7 @@ rule write_audit:
 
 rule write_table1:
     input:
-        curves=curve_files(families.table1_cells(config)),
+        curves=curve_files(tables.table_cells(config, "table1")),
         code=code("report/write_table1.py"),
     output:
         csv="<results>/tables/table1.csv",
@@ -87,6 +88,7 @@ rule write_table1:
         mem_mb=1000,
         runtime=10,
     params:
+        arms=tables.table_arms(config, "table1"),
         published=figures.published(config),
         chance=tasks.chance(config),
     message:

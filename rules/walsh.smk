@@ -111,7 +111,7 @@ rule walsh_drawings:
 
 rule write_walsh:
     input:
-        curves=curve_files(families.family_cells(config, "walsh_published")),
+        curves=curve_files(tables.table_cells(config, "walsh_layout")),
         code=code("report/write_walsh.py"),
     output:
         csv="<results>/tables/walsh_layout.csv",
@@ -131,7 +131,7 @@ rule write_walsh:
         mem_mb=1000,
         runtime=10,
     params:
-        members=comparisons.comparison_spec(config, "walsh_published")["members"],
+        members=comparisons.table_members(config, "walsh_layout"),
         chance=tasks.chance(config),
     message:
         "Writing Sup-Walsh's results in the published layout"

@@ -24,6 +24,8 @@ MINIATURE = {
     "replicas": {"count": 2, "per_job": 2},
     "sources": {"superclasses": [0, 1, 2], "count": 2, "per_job": 2, "recipe": "pretraining"},
     "tasks": [[10, 11]],
+    "tables": {},
+    "drawings": {},
     "search": None,
     "recipes": {
         name: {"epochs": 2, "learning_rate": [[1, 0.01]], "batch_size": 32, "validation_fraction": 0.25}

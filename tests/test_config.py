@@ -1,12 +1,13 @@
 """A config that cannot work is refused before any job, in one line that names the key and the nearest valid one."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import arms, families, figures, sources, tasks, trainings
+from informed_init.plan import arms, comparisons, drawings, families, figures, sources, tables, tasks, trainings
 from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
@@ -199,3 +200,34 @@ def test_published_means_stand_beside_the_papers_data_only():
     assert figures.figure_spec(EXPANDED, "figure2", "published")["published"]["random"][14] == 60.16
     assert figures.figure_spec(overlay("demo"), "figure2", "published")["published"] == {}
     assert figures.published(overlay("demo")) == {}
+
+
+# ---------------------------------------------------------------- names that a config chooses
+
+
+def test_a_run_trains_the_families_that_it_names_and_no_others():
+    run = families.expanded(changed("only", value=["gabor", "random"]))
+    assert {cell[2] for cell in families.cells(run)} == {*PAPER["families"]["gabor"]["arms"], "random"}
+    assert not drawings.aligned_arms(run) and not comparisons.compared_families(run)
+    # what a table of its own speaks of is still known, so that it can be made when it is asked for by name
+    assert tables.table_arms(run, "table1") == PAPER["families"]["tiny"]["arms"]
+    assert not tables.is_made(run, "table1") and tables.is_made(EXPANDED, "table1")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("only",), ["gabr"], "only: family 'gabr' does not exist; did you mean 'gabor'?"),
+        (("recipe",), "stepwize", "recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?"),
+        (
+            ("tables", "table1", "family"),
+            "tyni",
+            "tables.table1.family: family 'tyni' does not exist; did you mean 'tiny'?",
+        ),
+        (("drawings", "bank"), "random", "drawings.bank: arm 'random' draws from no bank; name one that does"),
+    ],
+)
+def test_a_choice_of_what_is_not_there_is_one_clear_line(path, value, message):
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        check_config(changed(*path, value=value))
+    assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import random
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import arms, banks, drawings, families, figures, sources, tasks, trainings, work
+from informed_init.plan import arms, banks, drawings, families, figures, sources, tables, tasks, trainings, work
 from informed_init.plan.checks import check_config
 from repository import ROOT, Repository
 
@@ -76,8 +76,8 @@ def plan(config):
         sources.source_spec(config, config["architecture"], block)
     for figure, protocol in figures.drawn_figures(config):
         figures.figure_spec(config, figure, protocol)
-    banks.banks(config), drawings.drawn(config), families.table1_cells(config)
-    drawings.alignment_architecture(config), tasks.chance(config), families.rate_recipes(config)
+    banks.banks(config), drawings.drawn(config), tables.table_cells(config, "table1")
+    drawings.alignment_architecture(config), tasks.chance(config), tables.rate_recipes(config)
     work.gpus_per_job(config["device"])
 
 

@@ -262,6 +262,9 @@ def test_arms_and_rates_that_were_not_run_are_named():
 # ---------------------------------------------------------------- Table 1
 
 
+TINY = ["tiny-random", "tiny-pretrained", "tiny-clustered"]
+
+
 def tiny(levels, epochs, protocol="controlled"):
     return make_curves(levels, ("tinyimagenet",), 3, epochs, protocol=protocol, recipe="tiny")
 
@@ -270,7 +273,7 @@ def test_table_1_has_two_epochs_and_the_published_means_beside_them():
     levels = {"tiny-random": 30, "tiny-pretrained": 31, "tiny-clustered": 35}
     published = {arm: [float(epoch + place) for epoch in range(15)] for place, arm in enumerate(levels)}
     curves = pd.concat([tiny(levels, 15), make_curves({"random": 60}, epochs=2)])
-    table = table1(curves, published)
+    table = table1(curves, TINY, published)
     assert len(table) == 2 * 3 * 2 and set(table["epoch"]) == {5, 15}
     ours = table[table["protocol"] == "controlled"].set_index(["arm", "epoch"])
     expected = mean_interval(cell_matrix(tiny(levels, 15), "tiny-clustered", "val_accuracy", epoch=5))
@@ -289,7 +292,7 @@ def test_table_1_has_two_epochs_and_the_published_means_beside_them():
 
 @pytest.mark.parametrize("epochs, shown, instead", [(3, [3], "5 and 15"), (8, [5, 8], "15")])
 def test_a_shorter_run_shows_its_last_epoch_and_says_so(epochs, shown, instead):
-    table = table1(tiny({"tiny-random": 30}, epochs, "published"), {"tiny-random": [20.0] * 15})
+    table = table1(tiny({"tiny-random": 30}, epochs, "published"), TINY, {"tiny-random": [20.0] * 15})
     row = table[(table["protocol"] == "published") & (table["arm"] == "tiny-random")]
     assert row["epoch"].tolist() == shown
     assert row["note"].iloc[-1].endswith(f"instead of epoch {instead}, which the run does not reach")
@@ -299,13 +302,13 @@ def test_a_shorter_run_shows_its_last_epoch_and_says_so(epochs, shown, instead):
 def test_table_1_counts_guessing_as_half_a_percent_and_refuses_mixed_recipes():
     curves = tiny({"tiny-random": 30}, 5)
     lost = diverge(curves, "tiny-random", "tinyimagenet", 1, epoch=5)
-    row = table1(lost).set_index(["protocol", "arm"]).loc[("controlled", "tiny-random")]
+    row = table1(lost, TINY).set_index(["protocol", "arm"]).loc[("controlled", "tiny-random")]
     kept = curves[(curves["epoch"] == 5) & (curves["replica"] != 1)]["test_accuracy"]
     assert row["diverged"] == 1 and row["test_mean"] == pytest.approx((kept.sum() + 0.5) / 3)
-    assert "1 diverged" in to_markdown(display_table1(table1(lost)))
+    assert "1 diverged" in to_markdown(display_table1(table1(lost, TINY)))
     with pytest.raises(InputError, match="several recipes"):
-        table1(pd.concat([curves, curves.assign(recipe="other")]))
-    assert (table1(curves[:0])["note"] == "not run").all()
+        table1(pd.concat([curves, curves.assign(recipe="other")]), TINY)
+    assert (table1(curves[:0], TINY)["note"] == "not run").all()
 
 
 # ---------------------------------------------------------------- pages and scripts
@@ -330,7 +333,7 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
     write_csv(make_curves(levels, TASKS, epochs=1), tmp_path / "curves.csv")
     names = ("audit", "attribution", "best_rates")
     output = {f"{name}_{kind}": tmp_path / f"{name}.{kind}" for name in names for kind in ("csv", "markdown")}
-    params = {"recipe": "stepwise", "protocols": ["controlled"], "chance": 10.0}
+    params = {"recipe": "stepwise", "recipes": ["stepwise", "augmented"], "protocols": ["controlled"], "chance": 10.0}
     params |= {"rates": ["stepwise", "rate-0.1"], "rate_arms": list(levels)}
     curves = {"curves": [tmp_path / "curves.csv"]}
     Job(tmp_path, input=curves, output=output | {"html": tmp_path / "audit.html"}, params=params).run(
@@ -351,7 +354,7 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
 def test_the_table_scripts_write_every_format(tmp_path):
     write_csv(tiny({"tiny-random": 30, "tiny-clustered": 35}, 5), tmp_path / "curves.csv")
     curves = {"curves": [tmp_path / "curves.csv"]}
-    params = {"published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
+    params = {"arms": TINY, "published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
     output = {kind: tmp_path / f"table1.{kind}" for kind in ("csv", "markdown", "latex", "html")}
     Job(tmp_path, input=curves, output=output, params=params).run("report/write_table1.py")
     texts = {kind: path.read_text() for kind, path in output.items()}

@@ -12,7 +12,7 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         curves, recipe, chance = read_curves(job.input.curves), job.params.recipe, job.params.chance
-        arms, recipes = job.params.rate_arms, (recipe, "augmented")
+        arms, recipes = job.params.rate_arms, job.params.recipes
         claims = audit(curves, recipe=recipe, chance=chance)
         shares = attributions(curves, protocols=job.params.protocols, recipes=recipes, arms=arms, chance=chance)
         rates = best_rates(curves, arms, job.params.rates, chance=chance)

@@ -8,7 +8,7 @@ from informed_init.report.tables import display_table1, page, table1, to_latex, 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        table = table1(read_curves(job.input.curves), job.params.published, chance=job.params.chance)
+        table = table1(read_curves(job.input.curves), job.params.arms, job.params.published, chance=job.params.chance)
         words = display_table1(table)
         write_csv(table, job.output.csv)
         write_text(job.output.markdown, to_markdown(words))

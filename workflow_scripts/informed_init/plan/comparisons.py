@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from .arms import arm_setting
-from .families import DEFAULT_RECIPE, family_cells
+from .families import family_cells, family_recipes, selected
+from .tables import table_family
 from .work import ordered
 
 
 def compared_families(config: Mapping) -> list[str]:
     """The families that get a comparison of their own: those that name a baseline."""
-    return [name for name, family in config["families"].items() if family["arms"] and "baseline" in family]
+    return [name for name, family in selected(config).items() if family["arms"] and "baseline" in family]
 
 
 def comparison_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
@@ -22,7 +23,7 @@ def comparison_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]
 def comparison_spec(config: Mapping, family: str) -> dict:
     """What :mod:`.comparison` is told of a family: its members with their baselines, and the recipes among which each finds
     its best."""
-    section = config["families"].get(family, {"arms": [], "templates": {}, "baseline": {}})
+    section = config["families"][family]
     by_template, members = {}, []
     for arm, template in section["templates"].items():
         place = tuple(arm_setting(config, arm, key) for key in ("dataset", "architecture"))
@@ -41,7 +42,13 @@ def comparison_spec(config: Mapping, family: str) -> dict:
         {
             "title": section.get("title", family),
             "members": members,
-            "recipes": section.get("recipes", [DEFAULT_RECIPE]),
+            "recipes": family_recipes(config, family),
             "shown": section.get("shown", list(dict.fromkeys(section["templates"].values()))),
         }
     )
+
+
+def table_members(config: Mapping, table: str) -> list[dict]:
+    """The members of the family that a table of its own is made of; none if the config names none."""
+    family = table_family(config, table)
+    return comparison_spec(config, family)["members"] if family else []

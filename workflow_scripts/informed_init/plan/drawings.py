@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from .arms import arm_setting
 from .banks import bank_spec
-from .families import ALIGNED_FAMILY, RATE_FAMILY, TINY_FAMILY, cells, family_cells
+from .families import cells
+from .tables import is_made
 
 
 def drawn(config: Mapping) -> list[str]:
@@ -12,16 +13,26 @@ def drawn(config: Mapping) -> list[str]:
     names = ["live_taps"]
     if any(bank_spec(config, arm) for _, _, arm in cells(config)):
         names += ["cosine"]
-    if family_cells(config, ALIGNED_FAMILY):
+    if aligned_arms(config):
         names += ["figure1"]
-    if family_cells(config, TINY_FAMILY):
+    if drawn_bank(config) in {arm for _, _, arm in cells(config)}:
         names += ["figure10"]
-    return names + (["best_rates"] if family_cells(config, RATE_FAMILY) else [])
+    return names + (["best_rates"] if is_made(config, "best_rates") else [])
+
+
+def drawn_bank(config: Mapping) -> str | None:
+    """The arm whose bank is drawn, or None if the config names none."""
+    return config.get("drawings", {}).get("bank")
+
+
+def aligned_arms(config: Mapping) -> list[str]:
+    """The run's arms that take the averages of aligned sources."""
+    return [arm for _, _, arm in cells(config) if (bank_spec(config, arm) or {}).get("layers")]
 
 
 def alignment_architecture(config: Mapping) -> str:
     """The network whose sources' matchings are compared: the aligned arms', or the run's own if it has none."""
-    aligned = [arm for _, _, arm in cells(config) if (bank_spec(config, arm) or {}).get("layers")]
+    aligned = aligned_arms(config)
     return arm_setting(config, aligned[0], "architecture") if aligned else config["architecture"]
 
 

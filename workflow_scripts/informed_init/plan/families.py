@@ -1,22 +1,25 @@
 """Families: written out for the networks and data sets that they are run on, and the trainings that they ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-DEFAULT_RECIPE = "stepwise"
-RATE_FAMILY, TINY_FAMILY, ALIGNED_FAMILY = (
-    "rates",
-    "tiny",
-    "custom",
-)  # families that tables and drawings of their own read
-HEADLINE_ARMS = ["random", "gabor-1", "euclid-k2", "fourier-k2", "clustered-untrained-k2"]
+
+def selected(config: Mapping) -> dict[str, dict]:
+    """The families of the run, in the config's order: those that ``only`` names, all without it."""
+    only = config.get("only")
+    return {name: family for name, family in config["families"].items() if only is None or name in only}
+
+
+def family_recipes(config: Mapping, family: str) -> list[str]:
+    """The recipes that a family's arms are trained with: its own, else the config's."""
+    return config["families"][family].get("recipes", [config["recipe"]])
 
 
 def expanded(config: Mapping) -> dict:
-    """The config with every family that is run `across` several networks or data sets written out: its arms become
-    ``<dataset>-<architecture>-<arm>``, and ``templates`` says which arm each was made from."""
-    arms, families = dict(config["arms"]), {}
+    """The config with every family that is run `across` several networks or data sets written out, if the run or a table
+    needs it: its arms become ``<dataset>-<architecture>-<arm>``, and ``templates`` says which arm each was made from."""
+    arms, families, needed = dict(config["arms"]), {}, {*selected(config), *_of_tables(config)}
     for name, family in config["families"].items():
-        places = _places(family)
+        places = _places(family) if name in needed else [{}]
         templates = {}
         for place in places:
             written = {arm: "-".join([*place.values(), arm]) for arm in family["arms"]}
@@ -33,6 +36,11 @@ def expanded(config: Mapping) -> dict:
     return {**config, "arms": arms, "families": families}
 
 
+def _of_tables(config: Mapping) -> list[str]:
+    """The families that tables of their own read, even where the run's `all` leaves them out."""
+    return [section["family"] for section in config.get("tables", {}).values() if section and "family" in section]
+
+
 def _places(family: Mapping) -> list[dict[str, str]]:
     """Every combination of data set and architecture that a family is run on; one empty one if it names none."""
     on = family.get("across", {})
@@ -42,33 +50,26 @@ def _places(family: Mapping) -> list[dict[str, str]]:
 
 
 def cells(config: Mapping) -> list[tuple[str, str, str]]:
-    """Every (protocol, recipe, arm) that the families ask for, each once however many families share it."""
-    found = {}
-    for family in config["families"].values():
-        for protocol in family.get("protocols", config["protocols"]):
-            for recipe in family.get("recipes", [DEFAULT_RECIPE]):
-                for arm in family["arms"]:
-                    found[protocol, recipe, arm] = None
-    return list(found)
+    """Every (protocol, recipe, arm) that the run's families ask for, each once however many families share it."""
+    return _united(config, selected(config))
 
 
 def family_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]:
-    """The (protocol, recipe, arm) of one family; none if the run leaves the family out."""
-    return cells({**config, "families": {family: config["families"].get(family, {"arms": []})}})
+    """The (protocol, recipe, arm) of one family, whether or not it is one of the run's."""
+    return _united(config, [family])
 
 
 def paper_cells(config: Mapping) -> list[tuple[str, str, str]]:
     """The cells that the audit of the paper's claims reads: those of families on the run's own data and network."""
-    return cells({**config, "families": {n: f for n, f in config["families"].items() if "across" not in f}})
+    return _united(config, [name for name, family in selected(config).items() if "across" not in family])
 
 
-def rate_recipes(config: Mapping) -> list[str]:
-    """The recipes among which every headline arm finds its own best learning rate."""
-    return [DEFAULT_RECIPE, *config["families"].get(RATE_FAMILY, {}).get("recipes", [])]
-
-
-def table1_cells(config: Mapping) -> list[tuple[str, str, str]]:
-    """What Table 1 is made of: the Tiny ImageNet arms as the config has them, even if the run's `all` leaves them out."""
-    arms = [arm for arm in ("tiny-random", "tiny-pretrained", "tiny-clustered") if arm in config["arms"]]
-    family = config["families"].get(TINY_FAMILY, {}) | {"arms": arms}
-    return cells({**config, "families": {TINY_FAMILY: family}})
+def _united(config: Mapping, families: Iterable[str]) -> list[tuple[str, str, str]]:
+    found = {}
+    for name in families:
+        family = config["families"][name]
+        for protocol in family.get("protocols", config["protocols"]):
+            for recipe in family_recipes(config, name):
+                for arm in family["arms"]:
+                    found[protocol, recipe, arm] = None
+    return list(found)

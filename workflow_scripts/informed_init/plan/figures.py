@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .arms import arm_setting
-from .families import DEFAULT_RECIPE, cells
+from .families import cells
 from .tasks import is_procedural
 from .work import ordered
 
@@ -24,7 +24,7 @@ def figure_arms(config: Mapping, figure: str) -> dict[str, str]:
 
 def figure_recipe(config: Mapping, figure: str) -> str:
     """The recipe a figure's arms were trained under."""
-    return config["figures"][figure].get("recipe", DEFAULT_RECIPE)
+    return config["figures"][figure].get("recipe", config["recipe"])
 
 
 def figure_protocols(config: Mapping, figure: str) -> list[str]:

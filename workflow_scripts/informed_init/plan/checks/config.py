@@ -6,6 +6,7 @@ from ...declarations import architectures
 from ...tasks import catalog
 from ..families import expanded
 from .arms import check_arm, check_teachers
+from .choices import check_choices
 from .families import check_expansion, check_families
 from .figures import check_figures, check_published
 from .names import check_targets
@@ -28,6 +29,7 @@ def check_config(config: Mapping) -> None:
     check_sources(config)
     for arm, section in config["arms"].items():
         check_arm(arm, section, config)
+    check_choices(config)
     check_families(config)
     check_targets(config)
     check_expansion(config)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from ...declarations import architectures
 from ...tasks import catalog
-from ..families import DEFAULT_RECIPE, expanded
+from ..families import expanded, family_recipes, selected
 from .refusals import check_known, refuse
 
 
@@ -12,7 +12,7 @@ def check_families(config: Mapping) -> None:
     """Refuse what a family names that does not exist, before it is written out for its networks and data sets."""
     for name, family in config["families"].items():
         where, across = f"families.{name}", family.get("across", {})
-        _check_all(family.get("recipes", [DEFAULT_RECIPE]), config["recipes"], f"{where}.recipes", "recipe")
+        _check_all(family_recipes(config, name), config["recipes"], f"{where}.recipes", "recipe")
         _check_all(family["arms"], config["arms"], f"{where}.arms", "arm")
         _check_all(across.get("datasets", []), catalog.names(), f"{where}.across.datasets", "data set")
         _check_all(across.get("architectures", []), architectures(), f"{where}.across.architectures", "architecture")
@@ -46,7 +46,7 @@ def _check_comparison(config: Mapping, family: Mapping, where: str) -> None:
 def check_expansion(config: Mapping) -> None:
     """Refuse arms ``<dataset>-<architecture>-<arm>`` that two families, or a family and the config, write differently."""
     written: dict[str, tuple[str, Mapping]] = {}
-    for name, family in config["families"].items():
+    for name, family in selected(config).items():
         if "across" not in family:
             continue
         arms = expanded({**config, "families": {name: family}})

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from ...columns import METRICS
-from ..families import DEFAULT_RECIPE
-from ..figures import figure_arms
+from ..figures import figure_arms, figure_recipe
 from .refusals import check_known, refuse
 
 
@@ -12,7 +11,7 @@ def check_figures(config: Mapping) -> None:
     """Refuse a figure of something that is not there. ``config`` is expanded."""
     for name, figure in config["figures"].items():
         where, arms = f"figures.{name}", figure_arms(config, name)
-        check_known(figure.get("recipe", DEFAULT_RECIPE), config["recipes"], f"{where}.recipe", "recipe")
+        check_known(figure_recipe(config, name), config["recipes"], f"{where}.recipe", "recipe")
         check_known(figure.get("metric", "val_accuracy"), METRICS, f"{where}.metric", "metric")
         for arm in figure["arms"]:
             check_known(arm, config["arms"], f"{where}.arms", "arm")

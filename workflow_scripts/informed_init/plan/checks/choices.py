@@ -1,0 +1,23 @@
+"""Names that a config chooses: the run's recipe and families, and what tables and drawings of their own speak of."""
+
+from collections.abc import Mapping
+
+from .refusals import check_known, refuse
+
+
+def check_choices(config: Mapping) -> None:
+    """Refuse a choice of what does not exist or cannot be drawn."""
+    check_known(config["recipe"], config["recipes"], "recipe", "recipe")
+    for family in config.get("only", []):
+        check_known(family, config["families"], "only", "family")
+    for table, section in config.get("tables", {}).items():
+        where = f"tables.{table}"
+        if "family" in (section or {}):
+            check_known(section["family"], config["families"], f"{where}.family", "family")
+        for recipe in (section or {}).get("recipes", []):
+            check_known(recipe, config["recipes"], f"{where}.recipes", "recipe")
+    arm = config.get("drawings", {}).get("bank")
+    if arm is not None:
+        check_known(arm, config["arms"], "drawings.bank", "arm")
+        if "bank" not in config["arms"][arm]:
+            refuse("drawings.bank", f"arm {arm!r} draws from no bank", "name one that does, or leave it out")
