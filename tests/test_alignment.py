@@ -311,7 +311,8 @@ def test_rescaled_layers_have_the_scale_they_promise(bank):
 def test_wrong_numbers_of_layers_are_refused(layers, groups, bank):
     with pytest.raises(InputError, match=f"{layers} layers were asked for; the network has 1 to 17"):
         align(random_sources(1), groups["resnet18"], layers)
-    with pytest.raises(InputError, match=f"{layers} layers were asked for, but the bank holds 4"):
+    said = f"{layers} layers were asked for, but the bank holds 4" if layers else "layers is 0; give a whole number"
+    with pytest.raises(InputError, match=said):
         initialize_(architectures.build("resnet18-custom", 10), "aligned", bank=bank, layers=layers)
 
 
@@ -342,7 +343,7 @@ def test_banks_that_do_not_fit_are_refused_and_leave_the_model_alone(bank):
     clusters = Bank("euclid", bank.layers, [])
     with pytest.raises(InputError, match="needs a bank of method aligned-greedy or aligned-hungarian, not 'euclid'"):
         initialize_(model, "aligned", bank=clusters)
-    with pytest.raises(InputError, match="rescale must be one of none, he, sources, got 'xavier'"):
+    with pytest.raises(InputError, match="aligned: rescale is 'xavier'; give one of none, he, sources"):
         initialize_(model, "aligned", bank=bank, rescale="xavier")
     assert digest(model.state_dict()) == before
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from informed_init.architectures import inception as inception_module
-from informed_init.architectures import lenet as lenet_module
 from informed_init.architectures.registry import build
 from informed_init.errors import InputError
 
@@ -85,8 +84,8 @@ def test_dropout_acts_in_training_only(name):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: lenet_module.LeNet(input_size=15), "15x15"),
-        (lambda: inception_module.Inception(factor=0.05), "factor 0.05"),
+        (lambda: build("lenet", 10, input_size=15), "lenet: input_size is 15; give a whole number of at least 16"),
+        (lambda: build("inception", 10, factor=0.05), "inception: factor is 0.05; give a number of at least 0.0625"),
     ],
 )
 def test_impossible_sizes_are_refused(make, message):

@@ -398,11 +398,11 @@ def test_settings_that_do_not_fit_are_named():
         pretrain(network(), images(), Settings(steps=1, code_length=4), generator("g"))
     with pytest.raises(InputError, match="power of two, got 24"):
         walsh_codes(10, 24)
-    with pytest.raises(InputError, match="reducer must be one of tsne, pca, random, gaussian, constant, got 'umap'"):
+    with pytest.raises(InputError, match="reducer is 'umap'; give one of tsne, pca, random, gaussian, constant"):
         Settings(reducer="umap")
-    with pytest.raises(InputError, match="steps and refit must be at least 1"):
+    with pytest.raises(InputError, match="steps is 0; give a whole number of at least 1"):
         Settings(steps=0)
-    with pytest.raises(InputError, match="between 2 and the 60 images, got 61"):
+    with pytest.raises(InputError, match="batch_size is 61, but there are 60 images"):
         initialize_(network(), "extra-steps", data=images(), batch_size=61)
     blank = torch.zeros(12, 2, 8, 8), torch.arange(12) % 6
     with pytest.raises(InputError, match="cannot be told apart"):

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
+
+from .errors import InputError
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def schema_of(annotation: object) -> dict | None:
         return None if None in either else {"anyOf": either}
     if origin in (Sequence, list):
         items = schema_of(arguments[0])
-        return None if items is None else {"type": "array", "items": items}
+        return None if items is None else {"type": "array", "minItems": 1, "items": items}
     return None
 
 
@@ -70,8 +72,8 @@ def fits(value: object, schema: Mapping) -> bool:
     if "enum" in schema:
         return any(type(value) is type(choice) and value == choice for choice in schema["enum"])
     if schema["type"] == "array":
-        items = isinstance(value, list | tuple)
-        return items and all(fits(item, schema["items"]) for item in value)
+        several = isinstance(value, list | tuple) and len(value) >= schema["minItems"]
+        return several and all(fits(item, schema["items"]) for item in value)
     right = {
         "integer": is_whole,
         "number": is_number,
@@ -89,6 +91,14 @@ def _within(value, schema: Mapping) -> bool:
         or ("exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"])
         or ("exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"])
     )
+
+
+def check_fields(instance: object, owner: str) -> None:
+    """Raise :class:`InputError` for a field of a dataclass whose value its annotation does not allow."""
+    for name, annotation in get_type_hints(type(instance), include_extras=True).items():
+        schema = schema_of(annotation)
+        if schema is not None and not fits(getattr(instance, name), schema):
+            raise InputError(f"{owner}: {name} is {getattr(instance, name)!r}; give {describe(schema)}")
 
 
 def describe(schema: Mapping) -> str:

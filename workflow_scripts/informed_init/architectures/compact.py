@@ -6,14 +6,17 @@ DropBlock; the number of parameters is the same.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
 from ..search.shapes import Shape, Stage
+from ..settings import Count, Share
 from .dropblock import DropBlock
 from .registry import architecture
+
+PerStage = Count | Sequence[Count]
 
 
 class Block(nn.Module):
@@ -61,8 +64,6 @@ class CompactResNet(nn.Module):
         super().__init__()
         if dropblock:
             shape.check_block_size(block_size, input_size)
-        if not 0 <= feature_dropout < 1:
-            raise InputError(f"{shape.name}: feature_dropout must be at least 0 and below 1, got {feature_dropout:g}")
         kernel = shape.kernels[0]
         self.shape = shape
         self.conv1 = nn.Conv2d(in_channels, shape.width, kernel, shape.stem_stride, kernel // 2, bias=False)
@@ -101,24 +102,24 @@ def _blocks(stage: Stage) -> list[nn.Module]:
     return blocks
 
 
-@architecture("compact")
+@architecture("compact", convolutions=14, branches=6)
 def compact(
     num_classes: int = 10,
     in_channels: int = 3,
     input_size: int = 32,
-    stages: int = 2,
-    width: int = 128,
-    blocks: int | Sequence[int] = 3,
-    kernels: int | Sequence[int] = 3,
-    skip_kernels: int | Sequence[int] = 3,
-    pool: int = 1,
-    stem_stride: int = 1,
+    stages: Count = 2,
+    width: Count = 128,
+    blocks: PerStage = 3,
+    kernels: PerStage = 3,
+    skip_kernels: PerStage = 3,
+    pool: Count = 1,
+    stem_stride: Literal[1, 2] = 1,
     shifted: bool = False,
-    dropblock: float = 0.0,
-    block_size: int = 5,
+    dropblock: Share = 0.0,
+    block_size: Count = 5,
     shared_blocks: bool = False,
     legacy_dropblock: bool = False,
-    feature_dropout: float = 0.0,
+    feature_dropout: Share = 0.0,
 ) -> CompactResNet:
     """The best published shape with the stem stride 1 that its rules ask for; any other shape by its settings."""
     lists = {"blocks": blocks, "kernels": kernels, "skip_kernels": skip_kernels}
@@ -138,14 +139,14 @@ def compact(
     )
 
 
-@architecture("compact-legacy")
+@architecture("compact-legacy", convolutions=14, branches=6)
 def compact_legacy(
     num_classes: int = 10,
     in_channels: int = 3,
     input_size: int = 32,
-    dropblock: float = 0.0,
-    block_size: int = 5,
-    feature_dropout: float = 0.0,
+    dropblock: Share = 0.0,
+    block_size: Count = 5,
+    feature_dropout: Share = 0.0,
 ) -> CompactResNet:
     """The best published shape as the published code builds it: stem stride 2, shifted lists, its DropBlock."""
     regularization = {"dropblock": dropblock, "block_size": block_size, "feature_dropout": feature_dropout}
@@ -153,7 +154,7 @@ def compact_legacy(
     return compact(num_classes, in_channels, input_size, **legacy, **regularization)
 
 
-@architecture("compact-small")
+@architecture("compact-small", convolutions=6, branches=2)
 def compact_small(num_classes: int = 10, in_channels: int = 3, input_size: int = 32) -> CompactResNet:
     """Two stages of one block at eight and sixteen channels, 6,290 parameters, for demos and tests."""
     return compact(num_classes, in_channels, input_size, width=8, blocks=1)

@@ -7,12 +7,15 @@ of each module.
 
 import math
 from collections import OrderedDict
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..settings import Bounds, Share
 from .registry import architecture
+
+Factor = Annotated[float, Bounds(minimum=1 / 16)]  # less leaves the narrowest layer without channels
 
 # Per module: 1x1 | 1x1, 3x3 | 1x1, 5x5 | 1x1 after the pooling.
 WIDTHS = {
@@ -73,11 +76,6 @@ class Inception(nn.Module):
         deeper: bool = False,
     ):
         super().__init__()
-        narrowest = min(min(widths) for stage in WIDTHS.values() for widths in stage)
-        if int(factor * narrowest) < 1:
-            raise InputError(
-                f"inception: factor {factor:g} leaves a layer without channels; use at least 1/{narrowest}"
-            )
         self.stem1 = nn.Sequential(_conv(in_channels, 64, 7, 2), nn.MaxPool2d(3, 2, 1))
         self.stem2 = nn.Sequential(_conv(64, 64, 1), _conv(64, 192, 3), nn.MaxPool2d(3, 2, 1))
         channels = 192
@@ -98,25 +96,25 @@ class Inception(nn.Module):
         return self.fc(self.dropout(torch.flatten(self.avgpool(x), 1)))
 
 
-@architecture("inception")
-def inception(num_classes: int = 10, factor: float = 1.0, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+@architecture("inception", convolutions=20, branches=0)
+def inception(num_classes: int = 10, factor: Factor = 1.0, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """Inception with batch norm; ``factor`` scales the widths inside the modules (truncated to integers)."""
     return Inception(num_classes, factor, in_channels, dropout)
 
 
-@architecture("inception-narrow")
-def inception_narrow(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+@architecture("inception-narrow", convolutions=20, branches=0)
+def inception_narrow(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The teacher of Net2Net's experiment: widths inside the modules times sqrt(0.3)."""
     return Inception(num_classes, math.sqrt(0.3), in_channels, dropout)
 
 
-@architecture("inception-deeper")
-def inception_deeper(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+@architecture("inception-deeper", convolutions=29, branches=0)
+def inception_deeper(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The narrow network with a second 3x3 convolution in every module's second branch."""
     return Inception(num_classes, math.sqrt(0.3), in_channels, dropout, deeper=True)
 
 
-@architecture("inception-both")
-def inception_both(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.0) -> Inception:
+@architecture("inception-both", convolutions=29, branches=0)
+def inception_both(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The full width, and a second 3x3 convolution in every module's second branch."""
     return Inception(num_classes, 1.0, in_channels, dropout, deeper=True)

@@ -1,12 +1,15 @@
 """LeNet-5 (LeCun et al. 1998) as the Net2Net reproduction uses it: ReLU, max-pooling, batch norm or none."""
 
 from collections import OrderedDict
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..settings import Bounds, Share
 from .registry import architecture
+
+Size = Annotated[int, Bounds(minimum=16)]  # less leaves no pixel behind the second pooling
 
 
 class LeNet(nn.Module):
@@ -30,8 +33,6 @@ class LeNet(nn.Module):
     ):
         super().__init__()
         side = ((input_size - 4) // 2 - 4) // 2  # two times: 5x5 without padding, then halved
-        if side < 1:
-            raise InputError(f"lenet: images of {input_size}x{input_size} are too small; the least size is 16")
         self.layer1 = self._stage(in_channels, widths[0], batch_norm, deeper)
         self.layer2 = self._stage(widths[0], widths[1], batch_norm)
         self.fc1 = nn.Linear(widths[1] * side * side, 120)
@@ -59,31 +60,31 @@ class LeNet(nn.Module):
         return self.fc3(x)
 
 
-@architecture("lenet")
-def lenet(num_classes: int = 10, in_channels: int = 1, input_size: int = 32, dropout: float = 0.0) -> LeNet:
+@architecture("lenet", convolutions=2, branches=0)
+def lenet(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 without batch norm."""
     return LeNet(num_classes, False, in_channels, input_size, dropout=dropout)
 
 
-@architecture("lenet-bn")
-def lenet_bn(num_classes: int = 10, in_channels: int = 1, input_size: int = 32, dropout: float = 0.0) -> LeNet:
+@architecture("lenet-bn", convolutions=2, branches=0)
+def lenet_bn(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm after both convolutions."""
     return LeNet(num_classes, True, in_channels, input_size, dropout=dropout)
 
 
-@architecture("lenet-bn-wider")
-def lenet_bn_wider(num_classes: int = 10, in_channels: int = 1, input_size: int = 32, dropout: float = 0.0) -> LeNet:
+@architecture("lenet-bn-wider", convolutions=2, branches=0)
+def lenet_bn_wider(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm and ten instead of six channels in its first layer (63,462 parameters)."""
     return LeNet(num_classes, True, in_channels, input_size, widths=(10, 16), dropout=dropout)
 
 
-@architecture("lenet-bn-deeper")
-def lenet_bn_deeper(num_classes: int = 10, in_channels: int = 1, input_size: int = 32, dropout: float = 0.0) -> LeNet:
+@architecture("lenet-bn-deeper", convolutions=3, branches=0)
+def lenet_bn_deeper(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm and a second convolution in its first stage (62,668 parameters)."""
     return LeNet(num_classes, True, in_channels, input_size, dropout=dropout, deeper=True)
 
 
-@architecture("lenet-bn-both")
-def lenet_bn_both(num_classes: int = 10, in_channels: int = 1, input_size: int = 32, dropout: float = 0.0) -> LeNet:
+@architecture("lenet-bn-both", convolutions=3, branches=0)
+def lenet_bn_both(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm, wider and deeper in its first stage."""
     return LeNet(num_classes, True, in_channels, input_size, widths=(10, 16), dropout=dropout, deeper=True)

@@ -1,10 +1,12 @@
 """MiT-b0, the encoder of SegFormer (Xie et al. 2021), as an image classifier; needs the package transformers."""
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..settings import Bounds
 from .registry import architecture
-from .zoo import require_size
 
 
 class MitB0(nn.Module):
@@ -34,14 +36,16 @@ class MitB0(nn.Module):
         return self.network(pixel_values=x).logits
 
 
-@architecture("mit-b0")
-def mit_b0(num_classes: int = 10, in_channels: int = 1, input_size: int = 64) -> nn.Module:
-    """MiT-b0 from its configuration, without pretrained weights, for images of at least 29 pixels.
+@architecture("mit-b0", convolutions=18, branches=16)
+def mit_b0(
+    num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=29)] = 64
+) -> nn.Module:
+    """MiT-b0 from its configuration, without pretrained weights, for images of at least 29 pixels: the first attention reduces
+    its map by 8x8, after a stride of 4.
 
     3,318,826 parameters at ten classes and one channel.
 
     Raises:
-        InputError: transformers is not installed, or the images are too small.
+        InputError: transformers is not installed.
     """
-    require_size("mit-b0", input_size, 29)  # the first attention reduces its map by 8x8, after a stride of 4
     return MitB0(num_classes, in_channels)

@@ -12,8 +12,14 @@ from ..errors import InputError
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
-def architecture(name: str):
-    """Register ``build(num_classes, **settings) -> nn.Module`` under ``name`` (decorator)."""
+def architecture(name: str, *, convolutions: int | None = None, branches: int | None = None):
+    """Register ``build(num_classes, **settings) -> nn.Module`` under ``name`` (decorator).
+
+    ``convolutions`` is how many convolutions larger than 1x1 the network has at its default settings
+    (:func:`..banks.bank.bankable_layers`), ``branches`` how many residual branches
+    (:func:`..initializers.fixup.residual_branches`); None if nobody counted. They are read from the source, so that the plan
+    can refuse an initializer that would set nothing of the network, without torch.
+    """
 
     def register(build):
         _BUILDERS[name] = build
@@ -48,13 +54,16 @@ def build(name: str, num_classes: int, seed: int | None = None, **settings) -> n
     torch's layer constructors draw from the global generator; it is forked here, so the caller's state is untouched.
 
     Raises:
-        InputError: no architecture has that name.
+        InputError: no architecture has that name, or a setting does not exist or has a value that its annotation does not
+            allow (:mod:`..settings`); ``input_size`` is the setting that images too small for a network violate.
     """
     known = architectures()
     if name in known and name not in _BUILDERS:
         importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
     if name not in _BUILDERS:
         raise InputError(f"unknown architecture {name!r}; known: {', '.join(names())}")
+    if name in known:
+        known[name].check(settings)
     if seed is None:
         return _BUILDERS[name](num_classes=num_classes, **settings)
     with torch.random.fork_rng(devices=[]):

@@ -9,17 +9,13 @@ Parameter counts at ten classes and 1x64x64 images: base-mlp 2,843,760, alexnet 
 vgg19 139,610,058, googlenet 5,603,882 (11,983,866 with its auxiliary heads), squeezenet 731,146.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..settings import Bounds, Share
 from .registry import architecture
-
-
-def require_size(name: str, input_size: int, least: int) -> None:
-    """Raise :class:`InputError` if images of ``input_size`` pixels a side leave a layer of ``name`` without pixels."""
-    if input_size < least:
-        raise InputError(f"{name}: images of {input_size}x{input_size} are too small; the least size is {least}")
 
 
 class BaseMlp(nn.Module):
@@ -44,8 +40,8 @@ class BaseMlp(nn.Module):
         return self.fc4(self.dropout(x))
 
 
-@architecture("base-mlp")
-def base_mlp(num_classes: int = 10, in_channels: int = 1, input_size: int = 64, dropout: float = 0.5) -> nn.Module:
+@architecture("base-mlp", convolutions=0, branches=0)
+def base_mlp(num_classes: int = 10, in_channels: int = 1, input_size: int = 64, dropout: Share = 0.5) -> nn.Module:
     """The study's own MLP for ``(n, in_channels, input_size, input_size)`` images."""
     return BaseMlp(num_classes, in_channels, input_size, dropout)
 
@@ -56,22 +52,23 @@ def _for_channels(conv: nn.Conv2d, in_channels: int) -> nn.Conv2d:
     return nn.Conv2d(in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=has_bias)
 
 
-@architecture("alexnet")
-def alexnet(num_classes: int = 10, in_channels: int = 1, input_size: int = 64) -> nn.Module:
+@architecture("alexnet", convolutions=5, branches=0)
+def alexnet(
+    num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=57)] = 64
+) -> nn.Module:
     """torchvision's AlexNet with a 5x5 first kernel instead of 11x11, as published; images of at least 57 pixels.
 
     64x64 images leave one pixel, which the pooling ahead of the classifier repeats 36 times.
     """
     from torchvision import models
 
-    require_size("alexnet", input_size, 57)
     model = models.alexnet()
     model.features[0] = nn.Conv2d(in_channels, 64, kernel_size=5, stride=4, padding=2)
     model.classifier[6] = nn.Linear(4096, num_classes)
     return model
 
 
-@architecture("resnet50")
+@architecture("resnet50", convolutions=17, branches=16)
 def resnet50(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     """torchvision's ResNet-50 for images of any size."""
     from torchvision import models
@@ -82,20 +79,26 @@ def resnet50(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     return model
 
 
-@architecture("vgg19")
-def vgg19(num_classes: int = 10, in_channels: int = 1, input_size: int = 64) -> nn.Module:
+@architecture("vgg19", convolutions=16, branches=0)
+def vgg19(
+    num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=32)] = 64
+) -> nn.Module:
     """torchvision's VGG-19 without batch norm, for images of at least 32 pixels."""
     from torchvision import models
 
-    require_size("vgg19", input_size, 32)
     model = models.vgg19()
     model.features[0] = _for_channels(model.features[0], in_channels)
     model.classifier[6] = nn.Linear(4096, num_classes)
     return model
 
 
-@architecture("googlenet")
-def googlenet(num_classes: int = 10, in_channels: int = 1, input_size: int = 64, auxiliary: bool = False) -> nn.Module:
+@architecture("googlenet", convolutions=20, branches=0)
+def googlenet(
+    num_classes: int = 10,
+    in_channels: int = 1,
+    input_size: Annotated[int, Bounds(minimum=15)] = 64,
+    auxiliary: bool = False,
+) -> nn.Module:
     """torchvision's GoogLeNet with batch norm, for images of at least 15 pixels; always returns plain logits.
 
     ``auxiliary`` builds the two auxiliary heads as published: for 1000 classes, run in training, and in no loss. Their
@@ -103,7 +106,6 @@ def googlenet(num_classes: int = 10, in_channels: int = 1, input_size: int = 64,
     """
     from torchvision import models
 
-    require_size("googlenet", input_size, 15)
     model = models.googlenet(aux_logits=auxiliary, init_weights=True)
     model.conv1.conv = _for_channels(model.conv1.conv, in_channels)
     model.fc = nn.Linear(1024, num_classes)
@@ -114,15 +116,16 @@ def googlenet(num_classes: int = 10, in_channels: int = 1, input_size: int = 64,
     return model
 
 
-@architecture("squeezenet")
-def squeezenet(num_classes: int = 10, in_channels: int = 1, input_size: int = 64) -> nn.Module:
+@architecture("squeezenet", convolutions=9, branches=0)
+def squeezenet(
+    num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=21)] = 64
+) -> nn.Module:
     """torchvision's SqueezeNet 1.0, for images of at least 21 pixels.
 
     Its head is a convolution followed by a ReLU, so no logit is negative, and a class whose map dies stays at zero.
     """
     from torchvision import models
 
-    require_size("squeezenet", input_size, 21)
     model = models.squeezenet1_0()
     model.features[0] = _for_channels(model.features[0], in_channels)
     model.classifier[1] = nn.Conv2d(512, num_classes, kernel_size=1)

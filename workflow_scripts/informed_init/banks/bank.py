@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ..seeds import derive_seed
 from .sources import Source
 
 CLUSTERING_METHODS = ("euclid", "fourier-real", "fourier-magnitude")
+Match = Literal["name", "depth"]
 METHODS = (*CLUSTERING_METHODS, "gaussian", "reservoir")
 RESERVOIR_SIZE = 16_384
 # k-means fits on this many filters of a layer, more for many clusters; inertia within 0.2 % of the fit on millions
@@ -37,6 +39,21 @@ def bankable_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
     For ResNet-18 these are the paper's 17 layers; 1x1 downsample convolutions keep their default initialization.
     """
     return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+
+
+def first_layers(model: nn.Module, layers: int | None, initializer: str) -> list[tuple[str, nn.Conv2d]]:
+    """The first ``layers`` of :func:`bankable_layers`, all if None.
+
+    Raises :class:`InputError` in the name of an initializer if there are not so many, or none at all: what sets nothing is
+    the default under another name.
+    """
+    found = bankable_layers(model)
+    if len(found) < (layers or 1):
+        wanted = "a convolution larger than 1x1" if layers in (None, 1) else f"{layers} convolutions larger than 1x1"
+        raise InputError(
+            f"{initializer}: needs {wanted}, the network has {len(found)}; use another initializer or network"
+        )
+    return found[:layers]
 
 
 @dataclass
@@ -250,15 +267,13 @@ def _layer_bank(method: str, k: int | None, filters: np.ndarray, mask: np.ndarra
     return LayerBank(embed(centers), torch.from_numpy(shares), std, inertia, live)
 
 
-def match_layers(model: nn.Module, bank: Bank, match: str) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:
+def match_layers(model: nn.Module, bank: Bank, match: Match) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:
     """Pair a model's convolutions with a bank's layers.
 
     ``match="name"``: same names and kernel sizes, else :class:`InputError`. ``match="depth"``: for any other network,
     each convolution takes the bank layer of its own kernel size at the nearest relative depth; sizes the bank lacks
     keep their initialization.
     """
-    if match not in ("name", "depth"):
-        raise InputError(f"match must be 'name' or 'depth', got {match!r}")
     targets = bankable_layers(model)
     entries = list(bank.layers.items())
     for position, (name, conv) in enumerate(targets):

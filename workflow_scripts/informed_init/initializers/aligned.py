@@ -1,26 +1,26 @@
 """Averaged filters of aligned sources (Learning an Informed CNN Initialization, full-filter clustering)."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
 
-from ..banks.bank import Bank, bankable_layers
+from ..banks.bank import Bank, first_layers
 from ..errors import InputError
+from ..settings import Count
 from .from_bank import he_std
 from .registry import initializer
 
-RESCALES = ("none", "he", "sources")
 
-
-@initializer("aligned")
+@initializer("aligned", needs="convolutions")
 def aligned_(
     model: nn.Module,
     *,
     generator: torch.Generator,
     bank: Bank | str | Path,
-    layers: int | None = None,
-    rescale: str = "none",
+    layers: Count | None = None,
+    rescale: Literal["none", "he", "sources"] = "none",
 ) -> None:
     """Copy an aligned bank's averaged filters into the first ``layers`` bankable convolutions.
 
@@ -31,18 +31,16 @@ def aligned_(
     layer. Nothing is drawn from ``generator``.
 
     Raises:
-        InputError: the bank does not hold aligned filters, or fewer layers than asked for, or a layer of
+        InputError: the bank does not hold aligned filters, or fewer layers than asked for, or than the model has, or a layer of
             another shape than the model's.
     """
-    if rescale not in RESCALES:
-        raise InputError(f"aligned: rescale must be one of {', '.join(RESCALES)}, got {rescale!r}")
     bank = bank if isinstance(bank, Bank) else Bank.load(bank)
     if not bank.method.startswith("aligned-"):
         raise InputError(f"aligned: needs a bank of method aligned-greedy or aligned-hungarian, not {bank.method!r}")
     wanted = len(bank.layers) if layers is None else layers
-    if not 1 <= wanted <= len(bank.layers):
+    if wanted > len(bank.layers):
         raise InputError(f"aligned: {wanted} layers were asked for, but the bank holds {len(bank.layers)}")
-    targets = bankable_layers(model)[:wanted]
+    targets = first_layers(model, wanted, "aligned")
     for name, conv in targets:  # all are checked before one is written: a refused model stays as it was
         found = tuple(bank.layers[name].filters.shape) if name in bank.layers else "nothing"
         if found != tuple(conv.weight.shape):

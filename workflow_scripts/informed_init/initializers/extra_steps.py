@@ -1,9 +1,12 @@
 """The control of every pretraining: as many steps of the same optimizer, on the real images."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..settings import Bounds, Count, Positive
 from .registry import initializer
 from .sup_walsh.steps import OnePerClass, count_classes, moved, optimize_, streams
 
@@ -14,9 +17,9 @@ def extra_steps_(
     *,
     generator: torch.Generator,
     data: tuple[Tensor, Tensor],
-    steps: int = 600,
-    rate: float = 3e-5,
-    batch_size: int | None = None,
+    steps: Count = 600,
+    rate: Positive = 3e-5,
+    batch_size: Annotated[int, Bounds(minimum=2)] | None = None,
 ) -> None:
     """Take ``steps`` Adam steps at ``rate`` on training images ``data`` (:func:`.sup_walsh.pretrain`), in train mode, on
     their device.
@@ -29,10 +32,8 @@ def extra_steps_(
         InputError: a class has no image, the network does not take them, or there are fewer than ``batch_size``.
     """
     images, labels = data
-    if steps < 1 or not rate > 0:
-        raise InputError("extra-steps: steps must be at least 1, and rate above 0")
-    if batch_size is not None and not 2 <= batch_size <= len(images):
-        raise InputError(f"extra-steps: batch_size must lie between 2 and the {len(images)} images, got {batch_size}")
+    if batch_size is not None and batch_size > len(images):
+        raise InputError(f"extra-steps: batch_size is {batch_size}, but there are {len(images)} images; take fewer")
     rng = streams(generator)
     with moved(model, images.device):
         draws = OnePerClass(labels, count_classes(model, data, "extra-steps"), rng["draws"], "extra-steps")

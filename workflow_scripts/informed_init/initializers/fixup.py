@@ -115,7 +115,7 @@ def residual_branches(model: nn.Module, image: Tensor) -> list[Branch]:
     return _branches(_Recording(model, image))
 
 
-@initializer("fixup")
+@initializer("fixup", needs="branches")
 def fixup_(model: nn.Module, *, generator: torch.Generator, data: tuple[Tensor, Tensor]) -> None:
     """Fixup's rules 1 and 2: residual branches and the head start at zero, the other layers of a branch scaled down.
 

@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..banks.bank import Bank, LayerBank, match_layers
-from ..errors import InputError
+from ..banks.bank import Bank, LayerBank, Match, first_layers, match_layers
+from ..settings import Count
 from .registry import initializer
 
 
@@ -22,8 +23,9 @@ def he_std(conv: nn.Conv2d) -> float:
 
 
 def _targets(
-    model: nn.Module, bank: Bank | str | Path, layers: int | None, match: str
+    model: nn.Module, bank: Bank | str | Path, layers: int | None, match: Match
 ) -> Iterator[tuple[nn.Conv2d, LayerBank]]:
+    first_layers(model, layers, "a bank")
     bank = bank if isinstance(bank, Bank) else Bank.load(bank)
     return ((conv, layer) for _, conv, layer in islice(match_layers(model, bank, match), layers))
 
@@ -47,15 +49,15 @@ def _fill_all(
         _fill(conv, layer, transform(conv, layer, _drawn(conv, layer, generator)))
 
 
-@initializer("clustered")
+@initializer("clustered", needs="convolutions")
 def clustered_(
     model: nn.Module,
     *,
     generator: torch.Generator,
     bank: Bank | str | Path,
-    layers: int | None = None,
-    rescale: str = "none",
-    match: str = "name",
+    layers: Count | None = None,
+    rescale: Literal["none", "he"] = "none",
+    match: Match = "name",
 ) -> None:
     """Draw every 2-D filter independently from its layer's bank (Learning an Informed CNN Initialization).
 
@@ -63,20 +65,18 @@ def clustered_(
     stand for, which under batch norm is a larger learning rate. Also serves ``gaussian`` and ``reservoir`` banks: a
     bank knows how to be drawn from.
     """
-    if rescale not in ("none", "he"):
-        raise InputError(f"clustered: rescale must be 'none' or 'he', got {rescale!r}")
     scale = (lambda conv, layer: he_std(conv) / layer.drawn_std()) if rescale == "he" else (lambda conv, layer: 1.0)
     _fill_all(model, bank, layers, match, generator, lambda conv, layer, drawn: drawn * scale(conv, layer))
 
 
-@initializer("he-scaled")
+@initializer("he-scaled", needs="convolutions")
 def he_scaled_(
     model: nn.Module,
     *,
     generator: torch.Generator,
     bank: Bank | str | Path,
-    layers: int | None = None,
-    match: str = "name",
+    layers: Count | None = None,
+    match: Match = "name",
 ) -> None:
     """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its
     shapes."""
@@ -84,14 +84,14 @@ def he_scaled_(
         _fill(conv, layer, torch.randn(conv.weight.shape, generator=generator) * layer.drawn_std())
 
 
-@initializer("shuffled")
+@initializer("shuffled", needs="convolutions")
 def shuffled_(
     model: nn.Module,
     *,
     generator: torch.Generator,
     bank: Bank | str | Path,
-    layers: int | None = None,
-    match: str = "name",
+    layers: Count | None = None,
+    match: Match = "name",
 ) -> None:
     """Drawn filters with the taps of each permuted: every value kept, every shape destroyed."""
 

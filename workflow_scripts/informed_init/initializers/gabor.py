@@ -1,18 +1,20 @@
 """Gabor filters in the first layers of a network."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..banks.bank import bankable_layers
+from ..banks.bank import first_layers
 from ..errors import InputError
+from ..settings import Count, Seed
 from .registry import initializer
 
-GRIDS = ("published", "centered")
+Grid = Literal["published", "centered"]
 
 
-def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "centered") -> Tensor:
+def gabor_filters(n: int, size: int, generator: torch.Generator, grid: Grid = "centered") -> Tensor:
     """``n`` random Gabor filters ``(n, size, size)``.
 
     exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + phase) with (u, v) the pixel rotated by theta;
@@ -20,8 +22,6 @@ def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "ce
     ``published`` grid runs from floor(-size / 2) to floor(size / 2) and so is off center (3x3: -2, -0.5, 1);
     ``centered`` is symmetric with unit steps.
     """
-    if grid not in GRIDS:
-        raise InputError(f"gabor: grid must be one of {', '.join(GRIDS)}, got {grid!r}")
     half = (size - 1) / 2
     ends = (-size // 2, size // 2) if grid == "published" else (-half, half)
     axis = torch.linspace(*ends, size)
@@ -35,23 +35,26 @@ def gabor_filters(n: int, size: int, generator: torch.Generator, grid: str = "ce
     return torch.exp(-(u**2 + (gamma * v) ** 2) / (2 * sigma**2)) * torch.cos(2 * math.pi * u / wavelength + phase)
 
 
-@initializer("gabor")
+@initializer("gabor", needs="convolutions")
 def gabor_(
     model: nn.Module,
     *,
     generator: torch.Generator,
-    layers: int = 1,
-    grid: str = "centered",
-    filter_seed: int | None = None,
+    layers: Count = 1,
+    grid: Grid = "centered",
+    filter_seed: Seed | None = None,
 ) -> None:
     """Fill the first ``layers`` convolutions with Gabor filters, one an output channel, the same for all its inputs.
 
     ``filter_seed`` draws them from that seed instead of ``generator``: the published code restarts its seed at 0 for
     every model, so all its replicas have the same filters.
+
+    Raises:
+        InputError: the model has fewer convolutions than that, or one whose kernel is not square.
     """
     if filter_seed is not None:
         generator = torch.Generator().manual_seed(filter_seed)
-    for name, conv in bankable_layers(model)[:layers]:
+    for name, conv in first_layers(model, layers, "gabor"):
         if conv.kernel_size[0] != conv.kernel_size[1]:
             raise InputError(f"gabor: layer {name!r} has a {conv.kernel_size} kernel; only square kernels are defined")
         filters = gabor_filters(conv.out_channels, conv.kernel_size[0], generator, grid)

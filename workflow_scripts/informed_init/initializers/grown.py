@@ -6,7 +6,8 @@ The growth itself is in :mod:`.growth`, which also serves networks that no workf
 import torch
 from torch import Tensor, nn
 
-from .growth import grow
+from ..settings import NotNegative
+from .growth.grow import Noise, Pad, grow
 from .registry import initializer
 
 EXAMPLES, STATISTICS = 16, 2000  # images to compare teacher and student on; images to measure inserted batch norms on
@@ -19,9 +20,9 @@ def grown_(
     generator: torch.Generator,
     teacher: nn.Module,
     data: tuple[Tensor, Tensor],
-    noise: str = "none",
-    sigma: float = 0.01,
-    random_pad: str | None = None,
+    noise: Noise = "none",
+    sigma: NotNegative = 0.01,
+    random_pad: Pad | None = None,
 ) -> None:
     """Fill ``model``, which is wider or deeper, so that it computes what ``teacher`` does (Chen et al. 2016).
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
+from ..settings import Bounds
 from .registry import initializer
 from .traditional import fill_, weight_layers
 
@@ -31,7 +33,13 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
 
 
 @initializer("lsuv")
-def lsuv_(model: nn.Module, *, generator: torch.Generator, data: tuple[Tensor, Tensor], batch_size: int = 128) -> None:
+def lsuv_(
+    model: nn.Module,
+    *,
+    generator: torch.Generator,
+    data: tuple[Tensor, Tensor],
+    batch_size: Annotated[int, Bounds(minimum=2)] = 128,
+) -> None:
     """Orthogonal weights, then each layer in the order of execution scaled so that its output's variance is one.
 
     ``data`` are the training images ``(n, c, h, w)`` and their labels; ``batch_size`` images, chosen by
@@ -44,8 +52,8 @@ def lsuv_(model: nn.Module, *, generator: torch.Generator, data: tuple[Tensor, T
         InputError: fewer than two images, or a layer whose output does not vary or is not finite.
     """
     images = data[0]
-    if min(len(images), batch_size) < 2:
-        raise InputError(f"lsuv: a variance needs two images; {len(images)} given, batch_size {batch_size}")
+    if len(images) < 2:
+        raise InputError(f"lsuv: a variance needs two images; {len(images)} given")
     fill_(model, lambda weight: nn.init.orthogonal_(weight, generator=generator))
     names = {module: name for name, module in weight_layers(model)}
     scaled: set[nn.Module] = set()

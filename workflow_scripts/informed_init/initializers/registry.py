@@ -1,8 +1,9 @@
 """Initializers by name.
 
 A new initializer is one file in this folder: a function ``f_(model, *, generator, ...)`` decorated with
-``@initializer("name")``. If it has a parameter ``bank`` or ``source``, the workflow hands it a bank or a source's
-weights; its other parameters are the arm's settings in the config.
+``@initializer("name")``. If it has a parameter ``bank``, ``source``, ``teacher`` or ``data``, the workflow hands it a bank, a
+source's weights, a trained network or training images; its other parameters are the arm's settings in the config. Their
+annotations (``Literal["none", "he"]``, ``Count``, ... of :mod:`..settings`) say what they may be, once for config and call.
 """
 
 import importlib
@@ -17,8 +18,12 @@ from ..errors import InputError
 _FUNCTIONS: dict[str, Callable] = {}
 
 
-def initializer(name: str):
-    """Register an in-place initializer ``f_(model, *, generator, **settings)`` under ``name`` (decorator)."""
+def initializer(name: str, *, needs: str | None = None):
+    """Register an in-place initializer ``f_(model, *, generator, **settings)`` under ``name`` (decorator).
+
+    ``needs`` names what a network must have for it to set anything: ``convolutions`` or ``branches`` (those facts of
+    :func:`..architectures.registry.architecture`). It is read from the source, so that the plan knows it without torch.
+    """
 
     def register(function):
         _FUNCTIONS[name] = function
@@ -38,16 +43,16 @@ def initialize_(model: nn.Module, name: str, *, generator: torch.Generator | Non
     ``generator`` is a CPU generator (torch's default one when None); ``settings`` are the initializer's own parameters.
 
     Raises:
-        InputError: the initializer or a setting of it does not exist, or does not fit the model.
+        InputError: the initializer or a setting of it does not exist, has a value that its annotation does not allow, or
+            does not fit the model.
     """
     known = initializers()
     if name in known and name not in _FUNCTIONS:
         importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
     if name not in _FUNCTIONS:
         raise InputError(f"unknown initializer {name!r}; known: {', '.join(names())}")
-    if name in known and (unknown := sorted(set(settings) - set(known[name].parameters))):
-        takes = ", ".join(known[name].parameters) or "none"
-        raise InputError(f"initializer {name!r} has no setting {unknown[0]!r}; it takes: {takes}")
+    if name in known:
+        known[name].check(settings)
     with torch.no_grad():
         _FUNCTIONS[name](model, generator=generator or torch.default_generator, **settings)
     return model

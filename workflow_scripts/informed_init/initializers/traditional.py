@@ -7,12 +7,15 @@ drawn on the CPU, so the weights do not depend on the model's device.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..settings import NotNegative, Positive
 from .registry import initializer
+
+Fan = Literal["fan_in", "fan_out"]
 
 
 def weight_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
@@ -51,41 +54,32 @@ def zero_(model: nn.Module, *, generator: torch.Generator) -> None:
 
 
 @initializer("normal")
-def normal_(model: nn.Module, *, generator: torch.Generator, std: float = 0.01) -> None:
+def normal_(model: nn.Module, *, generator: torch.Generator, std: NotNegative = 0.01) -> None:
     """N(0, std^2), the same for every layer."""
-    if std < 0:
-        raise InputError(f"normal: std must not be negative, got {std:g}")
     fill_(model, lambda weight: nn.init.normal_(weight, std=std, generator=generator))
 
 
 @initializer("xavier-normal")
-def xavier_normal_(model: nn.Module, *, generator: torch.Generator, gain: float = 1.0) -> None:
+def xavier_normal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Glorot & Bengio 2010: N(0, gain^2 * 2 / (fan_in + fan_out))."""
     fill_(model, lambda weight: nn.init.xavier_normal_(weight, gain, generator=generator))
 
 
 @initializer("xavier-uniform")
-def xavier_uniform_(model: nn.Module, *, generator: torch.Generator, gain: float = 1.0) -> None:
+def xavier_uniform_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Glorot & Bengio 2010, equation 16: uniform with standard deviation gain * sqrt(2 / (fan_in + fan_out))."""
     fill_(model, lambda weight: nn.init.xavier_uniform_(weight, gain, generator=generator))
 
 
-def _check_mode(name: str, mode: str) -> None:
-    if mode not in ("fan_in", "fan_out"):
-        raise InputError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
-
-
 @initializer("he-normal")
-def he_normal_(model: nn.Module, *, generator: torch.Generator, mode: str = "fan_in") -> None:
+def he_normal_(model: nn.Module, *, generator: torch.Generator, mode: Fan = "fan_in") -> None:
     """He et al. 2015, for ReLU: N(0, 2 / fan), with ``mode`` naming the fan."""
-    _check_mode("he-normal", mode)
     fill_(model, lambda w: nn.init.kaiming_normal_(w, mode=mode, nonlinearity="relu", generator=generator))
 
 
 @initializer("he-uniform")
-def he_uniform_(model: nn.Module, *, generator: torch.Generator, mode: str = "fan_in") -> None:
+def he_uniform_(model: nn.Module, *, generator: torch.Generator, mode: Fan = "fan_in") -> None:
     """He et al. 2015, for ReLU: uniform with standard deviation sqrt(2 / fan), with ``mode`` naming the fan."""
-    _check_mode("he-uniform", mode)
     fill_(model, lambda w: nn.init.kaiming_uniform_(w, mode=mode, nonlinearity="relu", generator=generator))
 
 
@@ -96,13 +90,13 @@ def lecun_normal_(model: nn.Module, *, generator: torch.Generator) -> None:
 
 
 @initializer("orthogonal")
-def orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: float = 1.0) -> None:
+def orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Saxe et al. 2014: a random (semi-)orthogonal matrix; for a convolution the one of shape (out, in * kh * kw)."""
     fill_(model, lambda weight: nn.init.orthogonal_(weight, gain, generator=generator))
 
 
 @initializer("delta-orthogonal")
-def delta_orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: float = 1.0) -> None:
+def delta_orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Xiao et al. 2018: a random orthogonal matrix at the center tap, zero at all others.
 
     Such a convolution keeps the norm of its input (times ``gain``) if it has at least as many output as input channels,

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +15,10 @@ from ...errors import InputError
 from .calibration import outputs
 from .deeper import deepen_, fill_new_
 from .mapping import draw
-from .wider import PADS, add_noise_, widened, write_
+from .wider import PADS, Pad, add_noise_, widened, write_
 
-NOISES = ("none", "absolute", "relative")
+Noise = Literal["none", "absolute", "relative"]
+NOISES = get_args(Noise)
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ def grow(
     *,
     example_input: Tensor,
     generator: torch.Generator,
-    noise: str = "none",
+    noise: Noise = "none",
     sigma: float = 0.01,
-    random_pad: str | None = None,
+    random_pad: Pad | None = None,
     data: Tensor | Iterable[Tensor] | None = None,
 ) -> nn.Module:
     """A student that computes what ``teacher`` does: Net2WiderNet, Net2DeeperNet or both (Chen et al. 2016).

@@ -8,6 +8,7 @@ also agrees in evaluation mode.
 
 from collections.abc import Mapping as MappingType
 from math import prod
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,8 @@ from ...channels.operations import CONVOLUTIONS, DENSE
 from ...channels.rules import Layer
 from .mapping import Entries, Mapping, entries
 
-PADS = ("he", "paper", "published")
+Pad = Literal["he", "paper", "published"]
+PADS = get_args(Pad)
 
 
 def widened(

@@ -1,12 +1,14 @@
 """Codes of +1 and -1, one a class, that gate the support network."""
 
+from typing import Literal
+
 import torch
 from scipy.linalg import hadamard
 from torch import Tensor
 
 from ...errors import InputError
 
-CODES = ("walsh", "random", "none")
+Codes = Literal["walsh", "random", "none"]
 
 
 def code_length(classes: int) -> int:
@@ -33,7 +35,7 @@ def walsh_codes(classes: int, length: int | None = None) -> Tensor:
     return torch.from_numpy(hadamard(length)[1 : classes + 1]).float()
 
 
-def class_codes(kind: str, classes: int, length: int | None, generator: torch.Generator) -> Tensor:
+def class_codes(kind: Codes, classes: int, length: int | None, generator: torch.Generator) -> Tensor:
     """The codes of an arm, float32 ``(classes, length)``: ``walsh``, ``random`` signs, or ``none`` (all ones)."""
     walsh = walsh_codes(classes, length)
     if kind == "walsh":

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from ...settings import Count, Positive
 from ..registry import initializer
-from .pretraining import Settings, pretrain
+from .codes import Codes
+from .pretraining import BatchNorms, Labels, Settings, Snapshot, pretrain
+from .reducers import ReducerName
 
 
 @initializer("sup-walsh")
@@ -13,15 +16,15 @@ def sup_walsh_(
     *,
     generator: torch.Generator,
     data: tuple[Tensor, Tensor],
-    steps: int = 600,
-    rate: float = 3e-5,
-    reducer: str = "tsne",
-    codes: str = "walsh",
-    labels: str = "true",
-    snapshot: str = "best",
-    batch_norm: str = "recalibrate",
-    refit: int = 1,
-    code_length: int | None = None,
+    steps: Count = 600,
+    rate: Positive = 3e-5,
+    reducer: ReducerName = "tsne",
+    codes: Codes = "walsh",
+    labels: Labels = "true",
+    snapshot: Snapshot = "best",
+    batch_norm: BatchNorms = "recalibrate",
+    refit: Count = 1,
+    code_length: Count | None = None,
 ) -> None:
     """Pretrain the network on synthetic images gated by Walsh codes (:func:`.pretraining.pretrain`).
 

@@ -8,18 +8,19 @@ at: that is what the controls ask about.
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputError
-from .codes import CODES, class_codes
-from .reducers import REDUCERS, Reducer, reducer
+from ...settings import Count, Positive, check_fields
+from .codes import Codes, class_codes
+from .reducers import Reducer, ReducerName, reducer
 from .steps import OnePerClass, batch_norms, count_classes, moved, optimize_, recalibrate_, seeded, streams
 
-LABELS = ("true", "permuted")
-SNAPSHOTS = ("best", "last")
-BATCH_NORMS = ("recalibrate", "reset", "keep")
+Labels = Literal["true", "permuted"]
+Snapshot = Literal["best", "last"]
+BatchNorms = Literal["recalibrate", "reset", "keep"]
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,18 @@ class Settings:
         code_length: a power of two above the number of classes; the next one if None.
     """
 
-    steps: int = 600
-    rate: float = 3e-5
-    reducer: str = "tsne"
-    codes: str = "walsh"
-    labels: str = "true"
-    snapshot: str = "best"
-    batch_norm: str = "recalibrate"
-    refit: int = 1
-    code_length: int | None = None
+    steps: Count = 600
+    rate: Positive = 3e-5
+    reducer: ReducerName = "tsne"
+    codes: Codes = "walsh"
+    labels: Labels = "true"
+    snapshot: Snapshot = "best"
+    batch_norm: BatchNorms = "recalibrate"
+    refit: Count = 1
+    code_length: Count | None = None
 
     def __post_init__(self):
-        for name, known in (
-            ("reducer", REDUCERS),
-            ("codes", CODES),
-            ("labels", LABELS),
-            ("snapshot", SNAPSHOTS),
-            ("batch_norm", BATCH_NORMS),
-        ):
-            if getattr(self, name) not in known:
-                raise InputError(f"sup-walsh: {name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if self.steps < 1 or self.refit < 1 or not self.rate > 0:
-            raise InputError("sup-walsh: steps and refit must be at least 1, and rate above 0")
+        check_fields(self, "sup-walsh")
 
 
 class SupportNetwork(nn.Module):

@@ -7,13 +7,14 @@ from it in what the numbers say and not in how large the synthetic images become
 
 import warnings
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ...errors import InputError
 
-REDUCERS = ("tsne", "pca", "random", "gaussian", "constant")
+ReducerName = Literal["tsne", "pca", "random", "gaussian", "constant"]
 PERPLEXITY = 5
 # The root mean square of t-SNE's coordinates of ten images at this perplexity is 19 to 71 (15 draws of Fashion-MNIST).
 SCALE = 40.0
@@ -21,7 +22,7 @@ SCALE = 40.0
 Reducer = Callable[[Tensor], Tensor]
 
 
-def reducer(name: str, classes: int, features: int, generator: torch.Generator) -> Reducer:
+def reducer(name: ReducerName, classes: int, features: int, generator: torch.Generator) -> Reducer:
     """A function from flat images ``(classes, features)`` on the CPU to float32 ``(classes, 2)``.
 
     * ``tsne``: scikit-learn's, perplexity 5 or what the number of classes allows (then a warning says so);
