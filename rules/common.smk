@@ -19,6 +19,7 @@ from informed_init.plan import (
     arms,
     banks,
     comparisons,
+    datasets,
     drawings,
     families,
     figures,
@@ -40,11 +41,12 @@ except InputError as error:
 
 config = families.expanded(config)
 TEACHERS = "|".join(map(re.escape, arms.teachers(config)))
+PICTURES = "|".join(map(re.escape, datasets.owned(config)))
 GPUS = work.gpus_per_job(config["device"])
 
 
 wildcard_constraints:
-    dataset="[a-z0-9]+",
+    dataset=r"[\w.-]+",
     split="train|test",
     block=r"\d{3}-\d{3}",
     replica=r"\d+",

@@ -1,4 +1,4 @@
-# Data sets: fetched (or found) under data_root, or made by code; then one file of uint8 images per split.
+# Data sets: fetched (or found) under data_root, made by code, or a folder of pictures; then one file of uint8 images per split.
 rule fetch:
     input:
         code=code("tasks/fetch.py"),
@@ -51,6 +51,8 @@ rule read_split:
         checksum="<results>/data/{dataset}/{split}.safetensors.sha256",
     log:
         "<results>/logs/read_split/{dataset}-{split}.log",
+    wildcard_constraints:
+        dataset=rf"(?!(?:{PICTURES})/)[\w.-]+" if PICTURES else r"[\w.-]+",
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -62,3 +64,34 @@ rule read_split:
         "Reading the {wildcards.split} split of {wildcards.dataset}"
     script:
         "../workflow_scripts/tasks/read_split.py"
+
+
+rule read_pictures:
+    input:
+        code=code("tasks/read_pictures.py"),
+    output:
+        train="<results>/data/{dataset}/train.safetensors",
+        train_checksum="<results>/data/{dataset}/train.safetensors.sha256",
+        test="<results>/data/{dataset}/test.safetensors",
+        test_checksum="<results>/data/{dataset}/test.safetensors.sha256",
+    log:
+        "<results>/logs/read_pictures/{dataset}.log",
+    benchmark:
+        "<results>/benchmarks/read_pictures/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=PICTURES or "(?!)",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        data_root=config["data_root"],
+        section=lambda wildcards: work.ordered(
+            datasets.owned(config)[wildcards.dataset]
+        ),
+        pictures=lambda wildcards: datasets.pictures_digest(config, wildcards.dataset),
+    message:
+        "Reading the pictures of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/tasks/read_pictures.py"

@@ -15,7 +15,7 @@ from informed_init.report import comparison
 from informed_init.runs.arms import train_arm
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
-from informed_init.tasks.readers import Images
+from informed_init.tasks.images import Images
 from problems import stripes
 from repository import ROOT, Repository
 

@@ -22,7 +22,7 @@ from informed_init.errors import InputError
 from informed_init.files import load_tensors, save_tensors, write_checksum
 from informed_init.report.curves import read_curves
 from informed_init.runs.partial import Partial, digest_of
-from informed_init.tasks.readers import load_split
+from informed_init.tasks.images import load_split
 from repository import ROOT, Repository
 
 ARMS = ("undisturbed", "job-killed", "snakemake-killed", "two-at-once", "disk-full", "read-only", "cut-input")

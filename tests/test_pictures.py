@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from informed_init.errors import InputError
+from informed_init.plan import datasets, estimate, figures
+from informed_init.plan import tasks as plan_tasks
+from informed_init.plan.checks import check_config
+from informed_init.plan.families import expanded
 from informed_init.tasks import catalog
-from informed_init.tasks.pictures import listing
-from informed_init.tasks.readers import load_split, read, read_pictures, save_split, verify
+from informed_init.tasks.images import load_split, save_split
+from informed_init.tasks.pictures import digest, listing
+from informed_init.tasks.readers import read, read_pictures, verify
 from PIL import Image
+from repository import MINIATURE, ROOT, Repository
 
 SECTION = {"folder": "photos", "size": 8}
 
@@ -84,7 +91,7 @@ def test_other_formats_shapes_and_modes_become_square_images(tmp_path):
         picture(folder / split / "b" / "small.bmp", size=(3, 5))
         picture(folder / split / "b" / "clear.webp", (10, 20, 30, 0), mode="RGBA", lossless=True, exact=True)
         noise(folder / split / "b" / "palette.PNG", 1)
-    by_name = {path.name: row for row, (path, _) in enumerate(listing(own(), tmp_path).pictures["train"])}
+    by_name = {Path(path).name: row for row, (path, _) in enumerate(listing(own(), tmp_path).pictures["train"])}
     images = read(own(), tmp_path, "train").images
     assert torch.allclose(images[by_name["wide.jpg"]].float().mean((1, 2)), torch.tensor([200.0, 30, 90]), atol=2)
     assert (images[by_name["gray.png"]] == 100).all()
@@ -100,7 +107,7 @@ def test_a_photograph_is_turned_as_its_camera_says(photos):
     half = Image.new("RGB", (8, 8), "white")
     half.paste((0, 0, 0), (0, 0, 8, 4))  # black above white
     half.save(photos / "train" / "cat" / "0.jpg", exif=turned, quality=95)
-    row = [path.name for path, _ in listing(own(), photos.parent).pictures["train"]].index("0.jpg")
+    row = [Path(path).name for path, _ in listing(own(), photos.parent).pictures["train"]].index("0.jpg")
     image = read(own(), photos.parent, "train").images[row]
     assert image[:, :4].min() > 200 and image[:, 4:].max() < 50
 
@@ -129,7 +136,7 @@ def unsplit(tmp_path):
 
 def drawn(root, name="mine"):
     dataset = catalog.own(name, SECTION | {"test_fraction": 0.2})
-    return {split: {path for path, _ in found} for split, found in listing(dataset, root).pictures.items()}
+    return {split: {Path(path) for path, _ in found} for split, found in listing(dataset, root).pictures.items()}
 
 
 def test_a_fraction_of_every_class_is_drawn_for_the_test_by_name(unsplit):
@@ -176,11 +183,11 @@ def empty(folder: Path) -> None:
             lambda f: [empty(f / split / name) for split in ("train", "test") for name in ("cat", "dog")],
             r"photos: no pictures in folders of classes; needs two or more folders of \.bmp, ",
         ),
-        (lambda f: (f / "train/cat/notes.txt").write_text("x"), r"cat/notes.txt: not one of \.bmp.*move it away"),
-        (lambda f: (f / "train/cat/more.png").mkdir(), r"cat/more.png: not a file"),
+        (lambda f: (f / "train/cat/notes.txt").write_text("x"), r"cat/notes.txt: not a file of \.bmp.*move it away"),
+        (lambda f: (f / "train/cat/more.png").mkdir(), r"cat/more.png: a folder within"),
         (lambda f: (f / "train/cat/more").mkdir(), r"cat/more: a folder within the folder of a class"),
         (lambda f: picture(f / "train/loose.png"), r"train/loose.png: a picture in no class; move it"),
-        (lambda f: (f / "train/cat/gone.png").symlink_to("nowhere"), r"cat/gone.png: cannot be read \(No such file"),
+        (lambda f: (f / "train/cat/gone.png").symlink_to("nowhere"), r"cat/gone.png: not a file of"),
         (lambda f: os.mkfifo(f / "train/cat/pipe.png"), r"cat/pipe.png: not a file"),
     ],
 )
@@ -242,16 +249,99 @@ def test_pictures_of_one_color_are_refused(tmp_path):
 
 
 def test_the_digest_follows_pictures_and_not_dates(photos):
-    def digest():
-        return listing(own(), photos.parent).digest
+    def now():
+        return digest(listing(own(), photos.parent))
 
-    first = digest()
+    first = now()
     for path in photos.rglob("*"):
         os.utime(path, (0, 0))
-    assert digest() == first
+    assert now() == first
     new = picture(photos / "train" / "cat" / "9.png")
-    added = digest()
+    added = now()
     noise(new, 9)
-    edited = digest()
+    edited = now()
     new.rename(photos / "train" / "dog" / "9.png")
-    assert len({first, added, edited, digest()}) == 4
+    assert len({first, added, edited, now()}) == 4
+
+
+# ---------------------------------------------------------------- in a config
+
+
+def planned(root, section=SECTION, **keys):
+    """A small config that trains one arm on all classes of ``mine``."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE | {"figures": {}, "published": {}}
+    arms = {"random": {"initializer": "default"}, "euclid": {"initializer": "clustered"}}
+    arms["euclid"]["bank"] = {"method": "euclid", "k": 2, "models": 2}
+    own = {"data_root": str(root), "datasets": {"mine": dict(section)}, "dataset": "mine", "arms": arms}
+    return config | own | {"families": {"all": {"arms": ["random"]}}} | keys
+
+
+def test_a_run_or_an_arm_or_a_family_across_data_sets_trains_on_all_classes_of_a_folder(photos):
+    run = planned(photos.parent)
+    arm = planned(photos.parent, dataset="procedural")
+    arm["arms"]["random"]["dataset"] = "mine"
+    across = planned(photos.parent, dataset="procedural")
+    across["families"]["all"]["across"] = {"datasets": ["mine"], "architectures": ["base-mlp"]}
+    for config, name in ((run, "random"), (arm, "random"), (across, "mine-base-mlp-random")):
+        check_config(config)
+        config = expanded(config)
+        assert plan_tasks.tasks(config, name) == [{"name": "mine", "superclasses": None}]
+        assert plan_tasks.chance(config)["mine"] == 50.0
+        assert plan_tasks.image_shape(config, "mine", {}) == [3, 8, 8]
+        assert estimate.images_per_epoch(config, "mine", [{"superclasses": None}], {}) == 6
+        assert not figures.published(config | {"published": {name: [1.0]}})  # the paper saw other images
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"datasets": {"mine": SECTION, "mnist": SECTION}}, "datasets.mnist: there is a data set of this name; call"),
+        ({"datasets": {"mine": SECTION, "../mine": SECTION}}, "datasets.*'../mine'"),
+        ({"datasets": {"mine": {"folder": "photos"}}}, "datasets.mine: the key 'size' is missing"),
+        ({"datasets": {"mine": SECTION | {"sise": 3}}}, "datasets.mine: unknown key 'sise'; did you mean 'size'"),
+        ({"datasets": {"mine": SECTION | {"test": "val", "test_fraction": 0.5}}}, "datasets.mine: test_fraction draws"),
+        ({"datasets": {"mine": SECTION | {"folder": "elsewhere"}}}, ".*elsewhere: no such folder"),
+        ({"dataset": "mein"}, "dataset: data set 'mein' does not exist; did you mean 'mine'"),
+        ({"families": {"all": {"arms": ["euclid"]}}}, "arms.euclid: starts from sources.*mine. has no superclasses"),
+    ],
+)
+def test_a_config_whose_folder_cannot_be_used_is_refused_before_any_work(photos, keys, said):
+    with pytest.raises(InputError, match=said) as error:
+        check_config(planned(photos.parent) | keys)
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_is_planned_before_its_pictures_are_there_if_the_classes_are_counted(tmp_path):
+    config = planned(tmp_path, SECTION | {"classes": 7})
+    check_config(config)
+    assert plan_tasks.num_classes(expanded(config), "mine", None) == 7
+    assert datasets.pictures_digest(config, "mine") == ""
+    assert estimate.images_per_epoch(config, "mine", [{"superclasses": None}], {}) == 7 * 500
+
+
+@pytest.mark.slow
+def test_a_run_on_a_folder_trains_again_when_a_picture_comes_and_not_when_it_is_touched(tmp_path):
+    for split, count in (("train", 24), ("test", 2)):
+        for number, name in enumerate(("cat", "dog")):
+            for i in range(count):
+                noise(tmp_path / "data/my photos" / split / name / f"{i}.png", number, i, count, size=(40, 30))
+    repository = Repository(tmp_path)
+    repository.config |= {"datasets": {"mine-32": {"folder": "my photos", "size": 32}}, "dataset": "mine-32"}
+    repository.config |= {"arms": {"random": {"initializer": "default"}}, "families": {"all": {"arms": ["random"]}}}
+    repository.config["figures"] = {}
+    repository.write_config()
+    curves = "results/mini/curves/controlled/stepwise/random/000-001.csv"
+    repository.run(curves)
+    assert "mine-32" in (tmp_path / curves).read_text()
+    train = load_split(tmp_path / "results/mini/data/mine-32/train.safetensors")
+    assert train.images.shape == (48, 3, 32, 32) and train.class_names == ["cat", "dog"]
+    for path in (tmp_path / "data").rglob("*"):
+        os.utime(path)
+    assert repository.would_do(curves) == []
+    noise(tmp_path / "data/my photos/train/cat/new.png", 99)
+    again = ["Reading the pictures of mine-32", "Training random, replicas 000-001 (controlled, stepwise)"]
+    assert repository.would_do(curves) == again
+    for path in (tmp_path / "data/my photos/test").rglob("*.png"):
+        path.unlink()
+    said = repository.snakemake(curves, "--cores", "1", ok=False)
+    assert "test: no pictures of class cat, dog, which train has" in said and "Traceback" not in said

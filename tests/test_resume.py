@@ -10,6 +10,7 @@ from informed_init.runs.arms import train_arm
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
 from informed_init.runs.sources import train_sources
+from informed_init.tasks import images as splits
 from informed_init.tasks import procedural, readers
 from repository import ROOT
 
@@ -46,7 +47,7 @@ def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     procedural.write(folder, "procedural", 1, 6, 2)
     for split in ("train", "test"):
-        readers.save_split(folder / split, readers.read("procedural", folder, split))
+        splits.save_split(folder / split, readers.read("procedural", folder, split))
     return folder
 
 

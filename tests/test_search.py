@@ -35,7 +35,7 @@ from informed_init.search.rungs import (
     under_budget,
 )
 from informed_init.search.shapes import Shape
-from informed_init.tasks.readers import Images, save_split
+from informed_init.tasks.images import Images, save_split
 from problems import small_problem, stripes
 from repository import ROOT
 from snakemake.iocontainers import Namedlist

@@ -31,7 +31,7 @@ from informed_init.runs import arms
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
 from informed_init.seeds import generator
-from informed_init.tasks.readers import Images, save_split
+from informed_init.tasks.images import Images, save_split
 from problems import stripes
 from test_drawings import Job, check, paths
 from test_figures import texts

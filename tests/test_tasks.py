@@ -14,7 +14,8 @@ from informed_init.errors import InputError
 from informed_init.files import save_tensors
 from informed_init.seeds import generator
 from informed_init.tasks import catalog, procedural, subsets
-from informed_init.tasks.readers import Images, load_split, parse_idx, read, save_split, verify
+from informed_init.tasks.images import Images, load_split, save_split
+from informed_init.tasks.readers import parse_idx, read, verify
 from PIL import Image
 
 # CIFAR-100 made small: 6 classes in 2 superclasses, no official checksums

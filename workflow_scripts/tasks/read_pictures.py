@@ -3,7 +3,8 @@
 from informed_init.files import write_checksum
 from informed_init.jobs import logged, say
 from informed_init.tasks import catalog
-from informed_init.tasks.readers import read_pictures, save_split
+from informed_init.tasks.images import save_split
+from informed_init.tasks.readers import read_pictures
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821

@@ -15,8 +15,10 @@ from tabulate import tabulate
 
 from ..errors import InputError
 from ..tasks import catalog
+from ..tasks.catalog import DataSet
 from .arms import arm_setting, needs_source, replica_blocks
 from .banks import bank_name, bank_spec
+from .datasets import data_set, listing
 from .drawings import drawn
 from .families import cells
 from .figures import drawn_figures
@@ -53,7 +55,6 @@ START = 3.0  # seconds of a job before its work: Python, torch, Snakemake's own 
 SMALL = 3.0  # a figure, a table, a drawing
 # ten ResNet-18: 5 CPU seconds with k = 2 or 10, 36 with k = 50, and the start of the job
 BANK, BANK_PER_CLUSTER = 7.0, 0.6
-TRAIN_PER_CLASS = {"cifar10": 5000, "mnist": 6000, "fashionmnist": 6000}  # all others have 500
 
 
 @dataclass(frozen=True)
@@ -87,28 +88,30 @@ class Estimate:
 def rates(records: Iterable[str | Path]) -> dict[tuple, Rate]:
     """(architecture, data set, pair or whole, precision, device) -> rate of the trainings that records tell of.
 
-    Images made by code may be any number, so their records are left out. Raises :class:`InputError` naming a record
-    that cannot be read.
+    Images made by code and folders of pictures may hold any number, so their records are left out. Raises
+    :class:`InputError` naming a record that cannot be read.
     """
     found: dict[tuple, list[float]] = {}
     for path in records:
         try:
             record = json.loads(Path(path).read_text())
             spec, trainings = record["spec"], record["trainings"]
-            key = _kind(spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"], spec["device"])
             seconds = [training["seconds"] / spec["settings"]["epochs"] for training in trainings]
+            if spec["dataset"] not in catalog.names() or is_procedural(spec["dataset"]):
+                continue
+            dataset = catalog.get(spec["dataset"])
+            key = _kind(spec["architecture"], dataset, spec["tasks"], spec["settings"], spec["device"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not a whole record of trainings ({error}); delete it and run again") from error
-        if not is_procedural(spec["dataset"]):
-            found.setdefault(key, []).extend(seconds)
+        found.setdefault(key, []).extend(seconds)
     return {key: Rate(statistics.mean(seconds), len(seconds)) for key, seconds in found.items()}
 
 
-def _kind(architecture: str, dataset: str, tasks: list, settings: Mapping, device: str) -> tuple:
+def _kind(architecture: str, dataset: DataSet, tasks: list, settings: Mapping, device: str) -> tuple:
     scope = "pair" if tasks[0]["superclasses"] else "whole"
     part = settings.get("train_per_class")
-    size = settings.get("image_size") or catalog.get(dataset).image_size
-    return architecture, dataset, scope, settings.get("precision", "float32"), device.partition(":")[0], part, size
+    size = settings.get("image_size") or dataset.image_size
+    return architecture, dataset.name, scope, settings.get("precision", "float32"), device.partition(":")[0], part, size
 
 
 def estimate(config: Mapping, measured: Mapping[tuple, Rate]) -> Estimate:
@@ -156,7 +159,7 @@ def _training(
     config: Mapping, measured: Mapping, done: Estimate, architecture: str, dataset: str, tasks, settings
 ) -> float:
     """Seconds of one training; notes in ``done`` what the number is based on."""
-    key = _kind(architecture, dataset, tasks, settings, _device(config))
+    key = _kind(architecture, data_set(config, dataset), tasks, settings, _device(config))
     if key in measured:
         done.recorded[key] = measured[key].trainings
         return settings["epochs"] * measured[key].seconds
@@ -170,10 +173,12 @@ def _training(
 
 def images_per_epoch(config: Mapping, dataset: str, tasks: list, settings: Mapping) -> int:
     """Training images of one epoch of one training, the held-out ones included."""
-    made = is_procedural(dataset)
-    per_class = config["procedural"]["train_per_class"] if made else TRAIN_PER_CLASS.get(dataset, 500)
+    classes, known = num_classes(config, dataset, tasks[0]["superclasses"]), data_set(config, dataset)
+    per_class = config["procedural"]["train_per_class"] if known.made_by_code else known.train_per_class
+    if known.layout == "pictures" and (found := listing(config, dataset)):
+        per_class = -(-len(found.pictures["train"]) // classes)
     per_class = min(per_class, settings.get("train_per_class") or per_class)
-    return per_class * num_classes(config, dataset, tasks[0]["superclasses"])
+    return per_class * classes
 
 
 def _device(config: Mapping) -> str:

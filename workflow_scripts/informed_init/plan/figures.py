@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 
 from .arms import arm_setting
+from .datasets import data_set
 from .families import cells
-from .tasks import is_procedural
 from .work import ordered
 
 
 def published(config: Mapping) -> dict[str, list[float]]:
-    """The published means of the arms that this run trains on the paper's data; images made by code have none."""
+    """The published means of the arms that this run trains on the paper's data; images made by code and folders of
+    somebody's own have none."""
     return {
         arm: means
         for arm, means in ordered(config["published"]).items()
-        if arm in config["arms"] and not is_procedural(arm_setting(config, arm, "dataset"))
+        if arm in config["arms"] and data_set(config, arm_setting(config, arm, "dataset")).archives
     }
 
 

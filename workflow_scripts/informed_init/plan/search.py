@@ -38,7 +38,7 @@ def task(config: Mapping) -> dict:
 def sizes(config: Mapping, recipe: str) -> Sizes:
     """Channels, classes and size of the search's images under a recipe."""
     section = config["search"]
-    channels, size, _ = image_shape(section["dataset"], config["recipes"][recipe])
+    channels, size, _ = image_shape(config, section["dataset"], config["recipes"][recipe])
     return Sizes(channels, num_classes(config, section["dataset"], section.get("superclasses")), size)
 
 

@@ -37,4 +37,4 @@ def source_spec(config: Mapping, architecture: str, block: str) -> dict:
 def source_images(config: Mapping) -> dict:
     """What a source network is built for: its number of classes and the shape of its images, ``[channels, height, width]``."""
     settings = config["recipes"][config["sources"]["recipe"]]
-    return {"num_classes": PAIR_CLASSES, "input_size": image_shape(config["dataset"], settings)}
+    return {"num_classes": PAIR_CLASSES, "input_size": image_shape(config, config["dataset"], settings)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..tasks import catalog
 from .arms import arm_setting
+from .datasets import data_set, listing
 from .work import ordered
 
 PAIR_CLASSES = 10  # of a pair of superclasses, five classes each
@@ -11,14 +12,14 @@ PAIR_CLASSES = 10  # of a pair of superclasses, five classes each
 
 def is_procedural(dataset: str) -> bool:
     """Whether a data set is made by code instead of being fetched."""
-    return not catalog.get(dataset).archives
+    return dataset in catalog.names() and catalog.get(dataset).made_by_code
 
 
 def tasks(config: Mapping, arm: str) -> list[dict]:
     """The tasks an arm is evaluated on: pairs of superclasses of the run's data set (its own pairs, if it names some),
-    or all classes of another data set at once."""
+    or all classes at once of another data set, or of one without superclasses."""
     dataset = arm_setting(config, arm, "dataset")
-    if dataset != config["dataset"]:
+    if dataset != config["dataset"] or not data_set(config, dataset).superclasses:
         return [{"name": dataset, "superclasses": None}]
     return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in arm_setting(config, arm, "tasks")]
 
@@ -27,12 +28,15 @@ def num_classes(config: Mapping, dataset: str, superclasses: object) -> int:
     """The classes of one task: those of a pair of superclasses, or without a pair all of the data set's."""
     if superclasses:
         return PAIR_CLASSES
-    return catalog.get(dataset).num_classes or config["procedural"]["classes"]
+    known = data_set(config, dataset)
+    if known.layout == "pictures":
+        return known.num_classes or len(listing(config, dataset).class_names)
+    return known.num_classes or config["procedural"]["classes"]
 
 
-def image_shape(dataset: str, settings: Mapping) -> list[int]:
+def image_shape(config: Mapping, dataset: str, settings: Mapping) -> list[int]:
     """``[channels, height, width]`` of a data set's images under a recipe's settings."""
-    known = catalog.get(dataset)
+    known = data_set(config, dataset)
     size = settings.get("image_size") or known.image_size
     return [1 if settings.get("grayscale") else known.channels, size, size]
 

@@ -9,7 +9,7 @@ import torch
 from ..errors import InputError
 from ..seeds import generator
 from ..tasks import subsets
-from ..tasks.readers import Images, load_split
+from ..tasks.images import Images, load_split
 from ..training.loop import Problem, Split
 from ..training.recipe import Recipe
 

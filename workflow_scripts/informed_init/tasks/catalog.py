@@ -35,7 +35,8 @@ class DataSet:
     folder and is empty where ``test_fraction`` draws the test pictures. ``md5`` holds the official checksum of each file
     that has one. ``mean`` and ``std`` are per channel, of pixel values scaled to [0, 1]; they are empty where they are
     computed from the training images. ``num_classes`` is None where the files decide. ``superclasses`` counts groups of
-    classes whose pairs can be tasks; 0 where all classes are one task.
+    classes whose pairs can be tasks; 0 where all classes are one task. ``train_per_class`` is for the estimate of a run's
+    time alone.
     """
 
     name: str
@@ -51,6 +52,7 @@ class DataSet:
     md5: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
     superclasses: int = 0
+    train_per_class: int = 500
     made_by_code: bool = False
     test_fraction: float | None = None
 
@@ -92,6 +94,7 @@ _DATA_SETS = (
         image_size=32,
         channels=3,
         num_classes=10,
+        train_per_class=5000,
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.2470, 0.2435, 0.2616),
         archives=(Archive("cifar-10-python.tar.gz", _TORONTO, "c58f30108f718f92721af3b95e74349a"),),
@@ -117,6 +120,7 @@ _DATA_SETS = (
         image_size=28,
         channels=1,
         num_classes=10,
+        train_per_class=6000,
         mean=(0.1307,),
         std=(0.3081,),
         archives=_idx_archives(
@@ -144,6 +148,7 @@ _DATA_SETS = (
         image_size=28,
         channels=1,
         num_classes=10,
+        train_per_class=6000,
         mean=(0.2860,),
         std=(0.3530,),
         archives=_idx_archives(

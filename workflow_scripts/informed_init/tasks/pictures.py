@@ -2,8 +2,8 @@
 picture as an array.
 
 Either ``<folder>/train/<class>/*`` and ``<folder>/test/<class>/*``, or ``<folder>/<class>/*`` with test pictures drawn from
-every class. A listing looks at names and sizes of files only and imports neither torch nor Pillow, so that the plan of a run
-says what cannot work before anything starts.
+every class. A listing looks at names of files only and imports neither torch nor Pillow, so that the plan of a run says what
+cannot work before anything starts.
 """
 
 import hashlib
@@ -26,16 +26,15 @@ FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
 LITTER = ("desktop.ini", "thumbs.db")  # what file managers leave; hidden files are passed over as well
 
 
+Found = dict[str, list[str]]  # class -> paths of its pictures
+
+
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder: names of the classes, sorted, and for each split (path, number of the class), sorted.
-
-    ``digest`` changes when a picture comes, goes, moves or changes its size in bytes; not when files are copied or touched.
-    """
+    """The pictures of a folder: names of the classes, sorted, and for each split (path, number of the class), sorted."""
 
     class_names: tuple[str, ...]
-    pictures: Mapping[str, tuple[tuple[Path, int], ...]]
-    digest: str
+    pictures: Mapping[str, tuple[tuple[str, int], ...]]
 
 
 def listing(dataset: DataSet, data_root: str | Path) -> Listing:
@@ -72,9 +71,22 @@ def listing(dataset: DataSet, data_root: str | Path) -> Listing:
         )
     numbers = {name: number for number, name in enumerate(classes)}
     pictures = {
-        split: tuple((path, numbers[name]) for name in classes for path, _ in found[split][name]) for split in SPLITS
+        split: tuple((path, numbers[name]) for name in classes for path in found[split][name]) for split in SPLITS
     }
-    return Listing(classes, pictures, _digest(found))
+    return Listing(classes, pictures)
+
+
+def digest(found: Listing) -> str:
+    """SHA-256 that changes when a picture comes, goes, moves or changes its size in bytes; not when files are touched or
+    the whole folder is copied. A picture that is gone since the listing was made has no size.
+    """
+    hashed = hashlib.sha256()
+    for split, pictures in found.pictures.items():
+        for path, label in pictures:
+            size = os.path.getsize(path) if os.path.exists(path) else None
+            line = f"{split}/{found.class_names[label]}/{os.path.basename(path)} {size}\n"
+            hashed.update(line.encode(errors="surrogateescape"))
+    return hashed.hexdigest()
 
 
 def _split_folder(dataset: DataSet, folder: Path, split: str) -> Path:
@@ -87,12 +99,12 @@ def _split_folder(dataset: DataSet, folder: Path, split: str) -> Path:
     return place
 
 
-def _by_class(folder: Path) -> dict[str, list[tuple[Path, int]]]:
-    """Class -> its pictures with their sizes in bytes, both sorted; classes may be empty."""
+def _by_class(folder: Path) -> Found:
+    """The pictures of every class, sorted; classes may be empty."""
     found = {}
     for entry in _entries(folder):
         if entry.is_dir():
-            found[entry.name] = [_picture(file) for file in _entries(Path(entry.path))]
+            found[entry.name] = [_picture(file) for file in _entries(entry.path)]
         elif entry.name.lower().endswith(ENDINGS):
             raise InputError(
                 f"{entry.path}: a picture in no class; move it into the folder of its class, or out of {folder}"
@@ -100,7 +112,7 @@ def _by_class(folder: Path) -> dict[str, list[tuple[Path, int]]]:
     return found
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
+def _entries(folder: str | Path) -> list[os.DirEntry]:
     """What lies in a folder, sorted, without hidden files and what file managers leave."""
     try:
         with os.scandir(folder) as entries:
@@ -110,21 +122,14 @@ def _entries(folder: Path) -> list[os.DirEntry]:
     return sorted(kept, key=lambda entry: entry.name)
 
 
-def _picture(entry: os.DirEntry) -> tuple[Path, int]:
-    path = Path(entry.path)
-    if not entry.name.lower().endswith(ENDINGS):
-        what = "a folder within the folder of a class" if entry.is_dir() else f"not one of {', '.join(ENDINGS)}"
-        raise InputError(f"{path}: {what}; only pictures lie in the folder of a class: move it away")
-    try:
-        size = entry.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable or move it away") from error
-    if not entry.is_file():
-        raise InputError(f"{path}: not a file; only pictures lie in the folder of a class: move it away")
-    return path, size
+def _picture(entry: os.DirEntry) -> str:
+    if entry.is_file() and entry.name.lower().endswith(ENDINGS):
+        return entry.path
+    what = "a folder within the folder of a class" if entry.is_dir() else f"not a file of {', '.join(ENDINGS)}"
+    raise InputError(f"{entry.path}: {what}; only pictures lie in the folder of a class: move it away")
 
 
-def _drawn(dataset: DataSet, folder: Path) -> dict[str, dict[str, list[tuple[Path, int]]]]:
+def _drawn(dataset: DataSet, folder: Path) -> dict[str, Found]:
     """Both splits of ``<folder>/<class>/*``: ``test_fraction`` of each class, rounded, are test pictures.
 
     Which ones follows from the name of the data set and the picture's own, so a picture more moves at most one other.
@@ -134,7 +139,7 @@ def _drawn(dataset: DataSet, folder: Path) -> dict[str, dict[str, list[tuple[Pat
             f"{folder}: holds train/ and test/, and datasets.{dataset.name}.test_fraction would draw the test pictures anew; "
             "leave it out"
         )
-    found: dict[str, dict[str, list[tuple[Path, int]]]] = {split: {} for split in SPLITS}
+    found: dict[str, Found] = {split: {} for split in SPLITS}
     for name, files in _by_class(folder).items():
         count = round(dataset.test_fraction * len(files))
         if files and count in (0, len(files)):
@@ -142,22 +147,12 @@ def _drawn(dataset: DataSet, folder: Path) -> dict[str, dict[str, list[tuple[Pat
                 f"{folder / name}: {len(files)} pictures, of which test_fraction {dataset.test_fraction:g} leaves none for "
                 f"{'training' if count else 'the test'}; add pictures or change it"
             )
-        ranked = sorted(files, key=lambda file: derive_seed("test picture", dataset.name, name, file[0].name))
+        ranked = sorted(files, key=lambda path: derive_seed("test picture", dataset.name, name, os.path.basename(path)))
         found["test"][name], found["train"][name] = sorted(ranked[:count]), sorted(ranked[count:])
     return found
 
 
-def _digest(found: Mapping[str, Mapping[str, list[tuple[Path, int]]]]) -> str:
-    digest = hashlib.sha256()
-    for split in SPLITS:
-        for name, files in found[split].items():
-            digest.update(
-                "".join(f"{split}/{name}/{path.name} {size}\n" for path, size in files).encode(errors="replace")
-            )
-    return digest.hexdigest()
-
-
-def decode(path: Path, size: int, channels: int) -> "np.ndarray":
+def decode(path: str | Path, size: int, channels: int) -> "np.ndarray":
     """One picture as uint8 ``(size, size, channels)``; ``channels`` is 1 (gray, ITU-R BT.601) or 3 (RGB).
 
     It is turned as its EXIF tag says, transparent parts become white, and of a picture of another shape the middle square is
@@ -183,7 +178,7 @@ def decode(path: Path, size: int, channels: int) -> "np.ndarray":
     except InputError:
         raise
     except Exception as error:  # Pillow raises many kinds for a damaged picture (OSError, SyntaxError, struct.error)
-        detail = " ".join(str(error).replace(str(path), path.name).split()) or type(error).__name__
+        detail = " ".join(str(error).replace(str(path), os.path.basename(path)).split()) or type(error).__name__
         raise InputError(
             f"{path}: not a whole picture ({detail}); take it out or put a whole one in its place"
         ) from error

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..seeds import generator
-from .readers import Images
+from .images import Images
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 

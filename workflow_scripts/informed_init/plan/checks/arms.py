@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from ...declarations import Declaration, architectures, initializers
-from ...tasks import catalog
 from ..arms import ARM_KEYS
+from ..datasets import names
 from ..tasks import tasks
 from .refusals import check_known, hint, refuse, shown
 
@@ -18,7 +18,7 @@ def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     check_known(
         section.get("architecture", config["architecture"]), architectures(), f"{where}.architecture", "architecture"
     )
-    check_known(section.get("dataset", config["dataset"]), catalog.names(), f"{where}.dataset", "data set")
+    check_known(section.get("dataset", config["dataset"]), names(config), f"{where}.dataset", "data set")
     declared = initializers()[section["initializer"]]
     settings = {key: value for key, value in section.items() if key not in ARM_KEYS}
     check_settings(settings, declared, where, (*declared.settings, *ARM_KEYS))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from ...declarations import architectures
-from ...tasks import catalog
+from ..datasets import names
 from ..families import expanded
 from .arms import check_arm, check_teachers
 from .choices import check_choices
+from .datasets import check_owned, check_pictures, check_ungrouped
 from .families import check_expansion, check_families
 from .figures import check_figures, check_published
 from .names import check_targets
@@ -20,7 +21,8 @@ from .tasks import check_banks, check_sources, check_tasks
 def check_config(config: Mapping) -> None:
     """Raise :class:`.InputError` with one line for the first thing in ``config`` that cannot work."""
     check_schema(config)
-    check_known(config["dataset"], catalog.names(), "dataset", "data set")
+    check_owned(config)
+    check_known(config["dataset"], names(config), "dataset", "data set")
     check_known(config["architecture"], architectures(), "architecture", "architecture")
     check_known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
     for name, recipe in config["recipes"].items():
@@ -38,4 +40,6 @@ def check_config(config: Mapping) -> None:
     check_figures(config)
     check_published(config)
     check_banks(config)
+    check_ungrouped(config)
+    check_pictures(config)
     check_search(config)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ...declarations import architectures
-from ...tasks import catalog
+from ..datasets import names
 from ..families import expanded, family_recipes, selected
 from .refusals import check_known, refuse
 
@@ -14,7 +14,7 @@ def check_families(config: Mapping) -> None:
         where, across = f"families.{name}", family.get("across", {})
         _check_all(family_recipes(config, name), config["recipes"], f"{where}.recipes", "recipe")
         _check_all(family["arms"], config["arms"], f"{where}.arms", "arm")
-        _check_all(across.get("datasets", []), catalog.names(), f"{where}.across.datasets", "data set")
+        _check_all(across.get("datasets", []), names(config), f"{where}.across.datasets", "data set")
         _check_all(across.get("architectures", []), architectures(), f"{where}.across.architectures", "architecture")
         _check_comparison(config, family, where)
         if "replicas" in family and not across:

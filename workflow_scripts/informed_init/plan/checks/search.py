@@ -6,7 +6,7 @@ from ...declarations import architectures
 from ...errors import InputError
 from ...search.rungs import Plan, Sizes, check_budget, grid_shapes, scaling_pairs, under_budget
 from ...search.shapes import BLOCK_SIZE, PUBLISHED, Shape
-from ...tasks import catalog
+from ..datasets import data_set, names
 from ..search import (
     CHOSEN,
     MODEL_KEYS,
@@ -29,9 +29,9 @@ def check_search(config: Mapping) -> None:
     if not searched(config):
         return
     section = config["search"]
-    check_known(section["dataset"], catalog.names(), "search.dataset", "data set")
+    check_known(section["dataset"], names(config), "search.dataset", "data set")
     check_known(section["recipe"], config["recipes"], "search.recipe", "recipe")
-    _check_pair(section)
+    _check_pair(config, section)
     _check_settings(section.get("settings", {}), "compact", "search.settings", shape=("stem_stride", "shifted"))
     _check_shapes(config)
     _check_rungs(config)
@@ -40,13 +40,13 @@ def check_search(config: Mapping) -> None:
         _check_final(config, name)
 
 
-def _check_pair(section: Mapping) -> None:
+def _check_pair(config: Mapping, section: Mapping) -> None:
     pair, where = section.get("superclasses"), "search.superclasses"
     if not pair:
         return
-    if not catalog.get(section["dataset"]).superclasses:
+    if not data_set(config, section["dataset"]).superclasses:
         refuse(where, f"{section['dataset']} has no superclasses", "leave them out")
-    check_superclasses(pair, section["dataset"], where)
+    check_superclasses(pair, config, section["dataset"], where)
     if pair[0] == pair[1]:
         refuse(where, f"{pair} names one superclass twice", "give two different ones")
 

@@ -3,50 +3,48 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...declarations import initializers
-from ...tasks import catalog
 from ..arms import arm_setting
 from ..banks import bank_spec
+from ..datasets import data_set
 from ..families import cells
 from ..sources import source_tasks
 from .refusals import refuse
 
 
 def check_tasks(config: Mapping) -> None:
-    """Refuse pairs of superclasses that do not exist, stand there twice, or belong to the sources."""
-    dataset = config["dataset"]
-    if not catalog.get(dataset).superclasses:
-        paired = [name for name in catalog.names() if catalog.get(name).superclasses]
-        refuse("dataset", f"{dataset!r} has no superclasses to make tasks of", f"choose one of {', '.join(paired)}")
-    check_superclasses(config["sources"]["superclasses"], dataset, "sources.superclasses")
-    _check_pairs(config["tasks"], dataset, "tasks")
-    _check_unseen(config["tasks"], config, "tasks")
+    """Refuse pairs of superclasses that do not exist, stand there twice, or belong to the sources. Where the run's data set
+    has no superclasses, its pairs mean nothing: all classes are one task."""
+    if data_set(config, config["dataset"]).superclasses:
+        check_superclasses(config["sources"]["superclasses"], config, config["dataset"], "sources.superclasses")
+        _check_pairs(config["tasks"], config, "tasks")
+        _check_unseen(config["tasks"], config, "tasks")
     for arm, section in config["arms"].items():
         if "tasks" in section:
             _check_arms_tasks(config, arm, section)
 
 
 def _check_arms_tasks(config: Mapping, arm: str, section: Mapping) -> None:
-    where = f"arms.{arm}.tasks"
-    if section.get("dataset", config["dataset"]) != config["dataset"]:
-        refuse(where, f"on data set {section['dataset']!r} all classes are one task", "leave out tasks or dataset")
-    _check_pairs(section["tasks"], config["dataset"], where)
+    where, dataset = f"arms.{arm}.tasks", section.get("dataset", config["dataset"])
+    if dataset != config["dataset"] or not data_set(config, dataset).superclasses:
+        refuse(where, f"on data set {dataset!r} all classes are one task", "leave out tasks or dataset")
+    _check_pairs(section["tasks"], config, where)
     declared = initializers().get(section["initializer"])
     if "bank" in section or (declared and "source" in declared.parameters):
         _check_unseen(section["tasks"], config, where)
 
 
-def check_superclasses(numbers: Iterable[int], dataset: str, where: str) -> None:
+def check_superclasses(numbers: Iterable[int], config: Mapping, dataset: str, where: str) -> None:
     """Refuse a superclass that the data set does not have."""
-    last = catalog.get(dataset).superclasses - 1
+    last = data_set(config, dataset).superclasses - 1
     for number in numbers:
         if number > last:
             refuse(where, f"superclass {number} does not exist", f"{dataset} has superclasses 0 to {last}")
 
 
-def _check_pairs(pairs: Sequence[Sequence[int]], dataset: str, where: str) -> None:
+def _check_pairs(pairs: Sequence[Sequence[int]], config: Mapping, where: str) -> None:
     seen = set()
     for a, b in pairs:
-        check_superclasses((a, b), dataset, where)
+        check_superclasses((a, b), config, config["dataset"], where)
         if a == b:
             refuse(where, f"[{a}, {b}] names one superclass twice", "give two different ones")
         if frozenset((a, b)) in seen:
