@@ -291,10 +291,9 @@ def test_aligned_fills_the_first_layers_and_nothing_else(layers, bank):
 
 
 def test_rescaled_layers_have_the_scale_they_promise(bank):
-    he, like_sources = (
-        initialize_(architectures.build("resnet18-custom", 10, seed=3), "aligned", bank=bank, rescale=rescale)
-        for rescale in ("he", "sources")
-    )
+    he, like_sources = (architectures.build("resnet18-custom", 10, seed=3) for _ in range(2))
+    initialize_(he, "aligned", bank=bank, rescale="he")
+    initialize_(like_sources, "aligned", bank=bank, rescale="sources")
     weights = [state["conv1.weight"] for state in random_sources(1, 2).values()]
     source_std = torch.stack(weights).square().mean().sqrt().item()
     assert like_sources.conv1.weight.square().mean().sqrt().item() == pytest.approx(source_std, rel=1e-5)

@@ -202,9 +202,8 @@ def test_banks_and_gabor_filters_fill_its_layers():
     assert layers == ["conv1", *convs, "layer2.0.downsample.0"]  # a skip of 3x3 has filters, too
     sources = {"a": architectures.build("compact-small", 10, seed=5).state_dict()}
     bank = banks.build("euclid", sources, layers, (0,), k=2)
-    model = initialize_(
-        architectures.build("compact-small", 10, seed=1), "clustered", generator=generator("t"), bank=bank
-    )
+    model = architectures.build("compact-small", 10, seed=1)
+    initialize_(model, "clustered", generator=generator("t"), bank=bank)
     for name in layers:
         filters = model.get_submodule(name).weight.detach().reshape(-1, 3, 3)
         assert len(filters.unique(dim=0)) == 2

@@ -21,6 +21,11 @@ def bank():
     return banks.build("euclid", sources, LAYERS, (0,), k=2)
 
 
+def initialized(model, name, **settings):
+    initialize_(model, name, **settings)
+    return model
+
+
 def settings_of(name, bank):
     resources = {"clustered": {"bank": bank}, "he-scaled": {"bank": bank}, "shuffled": {"bank": bank}}
     return resources.get(name, {})
@@ -51,12 +56,12 @@ def test_default_changes_nothing():
 @pytest.mark.parametrize("name", ["gabor", "clustered", "he-scaled", "shuffled"])
 def test_one_generator_state_gives_one_network(name, bank):
     first, second = (
-        initialize_(
+        initialized(
             architectures.build("resnet18", 10, seed=1), name, generator=generator("t"), **settings_of(name, bank)
         )
         for _ in range(2)
     )
-    third = initialize_(
+    third = initialized(
         architectures.build("resnet18", 10, seed=1), name, generator=generator("u"), **settings_of(name, bank)
     )
     assert torch.equal(first.conv1.weight, second.conv1.weight)
@@ -64,7 +69,7 @@ def test_one_generator_state_gives_one_network(name, bank):
 
 
 def test_clustered_filters_are_centers_in_their_shares(bank):
-    model = initialize_(architectures.build("resnet18", 10, seed=1), "clustered", generator=generator("t"), bank=bank)
+    model = initialized(architectures.build("resnet18", 10, seed=1), "clustered", generator=generator("t"), bank=bank)
     for name in ("layer2.0.conv2", "layer4.1.conv1"):
         filters = model.get_submodule(name).weight.detach().reshape(-1, 3, 3)
         layer = bank.layers[name]
@@ -74,10 +79,10 @@ def test_clustered_filters_are_centers_in_their_shares(bank):
 
 
 def test_rescaled_and_he_scaled_have_the_scale_they_promise(bank):
-    rescaled = initialize_(
+    rescaled = initialized(
         architectures.build("resnet18", 10, seed=1), "clustered", generator=generator("t"), bank=bank, rescale="he"
     )
-    scaled = initialize_(architectures.build("resnet18", 10, seed=1), "he-scaled", generator=generator("t"), bank=bank)
+    scaled = initialized(architectures.build("resnet18", 10, seed=1), "he-scaled", generator=generator("t"), bank=bank)
     for name in LAYERS[1:]:
         conv = rescaled.get_submodule(name)
         assert conv.weight.square().mean().sqrt().item() == pytest.approx(he_std(conv), rel=0.03)
@@ -126,7 +131,7 @@ def test_gabor_grids_are_the_published_and_the_centered_one():
 
 def test_gabor_is_one_filter_an_output_channel_and_can_repeat_the_published_seed():
     first, second = (
-        initialize_(architectures.build("resnet18", 10, seed=1), "gabor", generator=generator(g), filter_seed=0)
+        initialized(architectures.build("resnet18", 10, seed=1), "gabor", generator=generator(g), filter_seed=0)
         for g in "ab"
     )
     weight = first.conv1.weight

@@ -1,38 +1,101 @@
 """LSUV (Mishkin & Matas 2016): layer-sequential unit variance, measured on a batch of training images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import InputError
+from ..errors import InputError, some
 from ..settings import Bounds
+from .data import running
+from .layers import Weight, raw_parameters, weights
 from .registry import initializer
-from .traditional import fill_, weight_layers
+from .report import caution, was_set
+from .traditional import fill_
 
 
 @contextmanager
 def batch_statistics(model: nn.Module) -> Iterator[None]:
     """Inside the block, batch norm normalizes by the batch as in training, but its running statistics stay untouched,
-    and dropout is off."""
+    and dropout is off. Attention runs step by step, so that each of its layers can be watched."""
     training = [(module, module.training) for module in model.modules()]
     tracking = [(module, module.track_running_stats) for module in model.modules() if isinstance(module, _BatchNorm)]
+    fast = torch.backends.mha.get_fastpath_enabled()
     try:
         model.eval()
         for module, _ in tracking:
             module.training, module.track_running_stats = True, False
+        torch.backends.mha.set_fastpath_enabled(False)
         yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
         for module, state in training:
             module.training = state
         for module, state in tracking:
             module.track_running_stats = state
 
 
-@initializer("lsuv")
+class _Scaling:
+    """Hooks that divide each weight by the standard deviation of what comes out of it, once, while the batch runs."""
+
+    def __init__(self, model: nn.Module):
+        self.weights: dict[nn.Module, list[Weight]] = {}
+        for weight in weights(model):
+            self.weights.setdefault(weight.module, []).append(weight)
+        self.waiting = [weight for found in self.weights.values() for weight in found]
+        self.hooks = []
+        for module in self.weights:
+            if isinstance(module, nn.MultiheadAttention):
+                self.hooks.append(module.register_forward_pre_hook(self.attention_begins, with_kwargs=True))
+                self.hooks.append(module.register_forward_hook(self.attention_ends))
+            else:
+                self.hooks.append(module.register_forward_hook(self.layer_ran))
+
+    def divisor(self, weight: Weight, output: Tensor) -> Tensor:
+        """The standard deviation of an output that varies."""
+        std = output.std()
+        if not (torch.isfinite(std) and std > 0):
+            raise InputError(
+                f"lsuv: the output of layer {weight.layer!r} has variance {std.item() ** 2:g} on the batch"
+            )
+        return std
+
+    def scale(self, weight: Weight, output: Tensor) -> Tensor | None:
+        """Scale a weight and return its scaled output; None if it has its scale from an earlier call."""
+        if weight not in self.waiting:
+            return None
+        self.waiting.remove(weight)
+        std = self.divisor(weight, output)
+        weight.set_(weight.get() / std, "orthogonal, scaled to an output variance of one")
+        return output / std
+
+    def layer_ran(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        return self.scale(self.weights[module][0], output)
+
+    def attention_begins(self, module: nn.MultiheadAttention, inputs: tuple, named: dict) -> None:
+        """Queries, keys and values: what each of the three projections makes of what attention is given."""
+        given = [*inputs, *(named[name] for name in ("query", "key", "value")[len(inputs) :])][:3]
+        for place, weight in enumerate(self.weights[module]):
+            if weight not in self.waiting:
+                continue
+            self.waiting.remove(weight)
+            blocks, values = weight.get().chunk(weight.parts), given if weight.parts == 3 else given[place : place + 1]
+            stds = [self.divisor(weight, F.linear(x, block)) for x, block in zip(values, blocks, strict=True)]
+            scaled = torch.cat([block / std for block, std in zip(blocks, stds, strict=True)])
+            weight.set_(scaled, "orthogonal; queries, keys and values each scaled to a variance of one")
+
+    def attention_ends(self, module: nn.MultiheadAttention, inputs: tuple, output: Sequence) -> tuple | None:
+        """The output projection, whose layer is never called: attention takes its weight."""
+        projection = self.weights[module.out_proj][0]
+        scaled = self.scale(projection, output[0])
+        return None if scaled is None else (scaled, *output[1:])
+
+
+@initializer("lsuv", source="Mishkin & Matas 2016, arXiv:1511.06422")
 def lsuv_(
     model: nn.Module,
     *,
@@ -43,10 +106,11 @@ def lsuv_(
     """Orthogonal weights, then each layer in the order of execution scaled so that its output's variance is one.
 
     ``data`` are the training images ``(n, c, h, w)`` and their labels; ``batch_size`` images, chosen by
-    ``generator``, are looked at. Applies to every convolution and linear layer, the head included, with biases zero;
+    ``generator``, are looked at. Applies to every weight of :func:`.layers.weights`, the head included, with biases zero;
     normalization layers keep their defaults. With zero bias the output is proportional to the weight, so
     one division is exact where the paper iterates, and one forward pass serves all layers: each layer's rescaled output
-    is what the next one sees. Layers that do not run stay orthogonal.
+    is what the next one sees. Of ``nn.MultiheadAttention`` the projections of queries, keys and values are scaled each, then
+    the projection of its output. Layers that do not run stay orthogonal, and the report names them.
 
     Raises:
         InputError: fewer than two images, or a layer whose output does not vary or is not finite.
@@ -55,26 +119,16 @@ def lsuv_(
     if len(images) < 2:
         raise InputError(f"lsuv: a variance needs two images; {len(images)} given")
     fill_(model, lambda weight: nn.init.orthogonal_(weight, generator=generator))
-    names = {module: name for name, module in weight_layers(model)}
-    scaled: set[nn.Module] = set()
-
-    def scale(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        if layer in scaled:  # a layer that is called again has its scale from its first call
-            return None
-        scaled.add(layer)
-        std = output.std()
-        if not (torch.isfinite(std) and std > 0):
-            raise InputError(
-                f"lsuv: the output of layer {names[layer]!r} has variance {std.item() ** 2:g} on the batch"
-            )
-        layer.weight.div_(std)
-        return output / std
-
     chosen = torch.randperm(len(images), generator=generator)[:batch_size]
-    hooks = [layer.register_forward_hook(scale) for layer in names]
+    scaling = _Scaling(model)
     try:
-        with batch_statistics(model):
+        with batch_statistics(model), running("lsuv", images):
             model(images[chosen.to(images.device)].to(next(model.parameters())))
     finally:
-        for hook in hooks:
+        for hook in scaling.hooks:
             hook.remove()
+    for weight in scaling.waiting:
+        was_set(next(iter(raw_parameters(weight.module, weight.attribute))), "orthogonal; it did not run on the batch")
+    if scaling.waiting:
+        names = some([weight.name for weight in scaling.waiting])
+        caution(f"{len(scaling.waiting)} weights did not run on the batch and are not scaled: {names}")

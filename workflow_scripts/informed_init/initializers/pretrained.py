@@ -9,26 +9,40 @@ from torch import Tensor, nn
 from ..banks.sources import Source
 from ..errors import InputError
 from ..files import load_tensors
+from .layers import weights
 from .registry import initializer
+from .report import was_left, was_set
 
 
 @initializer("pretrained")
 def pretrained_(
     model: nn.Module, *, generator: torch.Generator, source: Source | Mapping[str, Tensor] | str | Path
 ) -> None:
-    """Copy every tensor of a source but its classifier head (the last linear layer), which belongs to another task.
+    """Copy every tensor of a source but its classifier head, which belongs to another task: the last linear layer, or the
+    last layer with a weight in a network without linear layers.
 
     Raises:
-        InputError: a tensor of the model is missing from the source, or differs in shape.
+        InputError: a tensor of the model is missing from the source, differs in shape, or is not finite there.
     """
     if isinstance(source, Source):
         source = source.state_dict()
     state = source if isinstance(source, Mapping) else load_tensors(source)[0]
-    head = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
+    found = weights(model)
+    linear = [weight for weight in found if isinstance(weight.module, nn.Linear)]
+    head = (linear or found)[-1].layer if found else None
     for name, tensor in model.state_dict().items():
-        if name.startswith(f"{head}."):
+        if (head and name.startswith(f"{head}.")) or not isinstance(tensor, Tensor):
             continue
-        if name not in state or state[name].shape != tensor.shape:
-            found = tuple(state[name].shape) if name in state else "nothing"
-            raise InputError(f"pretrained: {name!r} is {tuple(tensor.shape)} in the model, {found} in the source")
-        tensor.copy_(state[name])
+        given = state.get(name)
+        if not isinstance(given, Tensor) or given.shape != tensor.shape:
+            what = tuple(given.shape) if isinstance(given, Tensor) else "nothing"
+            raise InputError(f"pretrained: {name!r} is {tuple(tensor.shape)} in the model, {what} in the source")
+        if given.is_floating_point() and not given.isfinite().all():
+            raise InputError(f"pretrained: {name!r} holds NaN or infinite values in the source")
+        tensor.copy_(given)
+    kept = set() if head is None else {id(p) for p in model.get_submodule(head).parameters()}
+    for parameter in model.parameters():
+        if id(parameter) in kept:
+            was_left(parameter, "the head: it belongs to another task")
+        else:
+            was_set(parameter, "the source's")

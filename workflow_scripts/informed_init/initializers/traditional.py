@@ -1,9 +1,11 @@
 """The initializers of the textbooks: constant, random with a variance rule, orthogonal, and identity.
 
-All of them set the weight of every ``nn.Conv2d`` and ``nn.Linear``, the head included, and set all their biases to
-zero; normalization layers keep the defaults of their constructor (scale one, shift zero). Each group of a grouped
-convolution counts as a layer of its own, which gives depthwise convolutions the fans they have. Random numbers are
-drawn on the CPU, so the weights do not depend on the model's device.
+All of them set every weight of :func:`.layers.weights` (convolutions in one to three dimensions, transposed ones, linear
+layers, the projections of attention), the head included, and set all their biases to zero; normalization layers,
+embeddings and recurrent layers keep the defaults of their constructor. Each group of a grouped convolution counts as a
+layer of its own, which gives depthwise convolutions the fans they have; so do queries, keys and values where one tensor
+holds them. A transposed convolution has the fans of the convolution from its inputs to its outputs, its stride aside.
+Random numbers are drawn on the CPU, so the weights do not depend on the model's device.
 """
 
 from collections.abc import Callable
@@ -12,39 +14,31 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..settings import NotNegative, Positive
+from .layers import weights
 from .registry import initializer
 
 Fan = Literal["fan_in", "fan_out"]
 
 
-def weight_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
-    """The layers that these initializers set: all convolutions and linear layers, in the model's order."""
-    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+def fill_(model: nn.Module, fill_: Callable[[Tensor], object], why: str = "drawn") -> None:
+    """:meth:`.layers.Weight.fill_` for every weight of a model, and zeros for its biases.
 
-
-def fill_layer_(layer: nn.Conv2d | nn.Linear, fill_: Callable[[Tensor], object]) -> None:
-    """Set a layer's weight, one group at a time, by ``fill_`` and its bias to zero.
-
-    ``fill_`` gets a CPU tensor ``(out, in)`` or ``(out, in, kh, kw)`` to set in place, with the channels of one group.
+    Raises:
+        InputError: the model has no weight that could be set.
     """
-    weight = torch.empty(layer.weight.shape)
-    for block in weight.chunk(getattr(layer, "groups", 1)):
-        fill_(block)
-    layer.weight.copy_(weight)
-    if layer.bias is not None:
-        layer.bias.zero_()
-
-
-def fill_(model: nn.Module, fill_: Callable[[Tensor], object]) -> None:
-    """:func:`fill_layer_` for every layer of :func:`weight_layers`."""
-    for _, layer in weight_layers(model):
-        fill_layer_(layer, fill_)
+    found = weights(model)
+    if not found:
+        raise InputError(f"{type(model).__name__} has no convolution, linear layer or attention: nothing would be set")
+    for weight in found:
+        weight.fill_(fill_, why)
+        weight.zero_bias_()
 
 
 def center(weight: Tensor) -> Tensor:
     """A view of the matrix ``(out, in)`` that a layer applies at its center tap; a linear weight is that matrix."""
-    return weight if weight.ndim == 2 else weight[:, :, weight.shape[2] // 2, weight.shape[3] // 2]
+    return weight[(slice(None), slice(None), *(size // 2 for size in weight.shape[2:]))]
 
 
 @initializer("zero")

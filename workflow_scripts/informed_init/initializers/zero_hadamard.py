@@ -1,7 +1,6 @@
 """ZerO (Zhao et al. 2022): a deterministic start from zeros and ones, up to scale."""
 
 import torch
-from scipy.linalg import hadamard
 from torch import Tensor, nn
 
 from .registry import initializer
@@ -17,7 +16,12 @@ def hadamard_identity(rows: int, columns: int) -> Tensor:
     if rows <= columns:
         return torch.eye(rows, columns)
     size = 2 ** (rows - 1).bit_length()
-    return torch.from_numpy(hadamard(size, dtype="float32")[:rows, :columns]) / size**0.5
+    # entry (i, j) of Sylvester's matrix is -1 to the number of ones that i and j share; the whole matrix of a head with 20,000
+    # classes would take gigabytes
+    parity = torch.arange(rows)[:, None] & torch.arange(columns)
+    for shift in (16, 8, 4, 2, 1):
+        parity ^= parity >> shift
+    return (1 - 2 * (parity & 1)).float() / size**0.5
 
 
 @initializer("zero-hadamard")

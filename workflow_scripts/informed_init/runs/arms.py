@@ -39,7 +39,8 @@ def initialized_(
 ) -> nn.Module:
     """Apply an arm's initializer in place; all arms of a task and replica share its random numbers."""
     rng = generator("initializer", task, replica)
-    return initialize_(model, initializer, generator=rng, **settings, **resources)
+    initialize_(model, initializer, generator=rng, **settings, **resources)
+    return model
 
 
 def training_images(task: Problem, recipe: Recipe) -> tuple[Tensor, Tensor]:

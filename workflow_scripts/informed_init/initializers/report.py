@@ -1,0 +1,190 @@
+"""What an initializer did to a model, tensor by tensor, found by comparing before and after.
+
+An initializer says why in a word or two (:func:`was_set`, :func:`was_left`, :func:`caution`); whether a tensor changed is
+never taken from it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from .transaction import Held, Snapshot
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor of the model.
+
+    ``scale_before`` and ``scale_after`` are root mean squares, the standard deviation about zero; None for an empty tensor.
+    ``why`` says what a tensor was set from, or why it was left.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    set: bool
+    why: str
+    scale_before: float | None
+    scale_after: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`initialize_` did: ``rows`` for every parameter, and every buffer that changed; ``cautions`` in words.
+
+    ``print(report)`` shows all rows as a table, ``report`` alone in a notebook or shell a summary.
+    ``pandas.DataFrame(report.rows)`` makes a data frame.
+    """
+
+    initializer: str
+    rows: tuple[Row, ...]
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def set(self) -> tuple[Row, ...]:
+        """The rows of what was set."""
+        return tuple(row for row in self.rows if row.set)
+
+    @property
+    def left(self) -> tuple[Row, ...]:
+        """The rows of what was left as it was."""
+        return tuple(row for row in self.rows if not row.set)
+
+    def __getitem__(self, name: str) -> Row:
+        """The row of a tensor, e.g. ``report["conv1.weight"]``."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    def summary(self) -> str:
+        """How many tensors were set and left, by reason, and the cautions."""
+        lines = [f"{self.initializer}: {len(self.set)} of {len(self.rows)} tensors set, {len(self.left)} left"]
+        for word, rows in (("set", self.set), ("left", self.left)):
+            for why, count in Counter(row.why for row in rows).most_common():
+                lines.append(f"  {word} {count:4}  {why}")
+        return "\n".join(lines + [f"  caution: {text}" for text in self.cautions])
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def __str__(self) -> str:
+        head = ("tensor", "shape", "scale before", "after", "what happened")
+        table = [head] + [
+            (row.name, _shape(row.shape), _number(row.scale_before), _number(row.scale_after), _happened(row))
+            for row in self.rows
+        ]
+        widths = [max(len(cells[column]) for cells in table) for column in range(4)]
+        lines = [self.summary().splitlines()[0]]
+        for name, shape, before, after, what in table:
+            line = f"{name:{widths[0]}}  {shape:>{widths[1]}}  {before:>{widths[2]}}  {after:>{widths[3]}}  {what}"
+            lines.append(line.rstrip())
+        return "\n".join(lines + [f"caution: {text}" for text in self.cautions])
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _happened(row: Row) -> str:
+    return f"{'set' if row.set else 'left'}: {row.why}"
+
+
+@dataclass
+class Notes:
+    """What an initializer says while it runs, by the identity of the tensor it speaks of."""
+
+    set: dict[int, str] = field(default_factory=dict)
+    left: dict[int, str] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
+
+
+_NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[Notes]:
+    """Collect what initializers say inside the block."""
+    notes = Notes()
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
+
+
+def was_set(tensor: Tensor, why: str) -> None:
+    """Say what a parameter was set from; what is said last counts."""
+    if (notes := _NOTES.get()) is not None:
+        notes.set[id(tensor)] = why
+
+
+def was_left(tensor: Tensor, why: str) -> None:
+    """Say why a parameter was left as it was."""
+    if (notes := _NOTES.get()) is not None:
+        notes.left[id(tensor)] = why
+
+
+def caution(text: str) -> None:
+    """Say what the user should know, e.g. that the network cannot train from here."""
+    if (notes := _NOTES.get()) is not None and text not in notes.cautions:
+        notes.cautions.append(text)
+
+
+def report_on(model: nn.Module, initializer: str, before: Snapshot, notes: Notes) -> Report:
+    """Compare a model with how it was."""
+    rows, first_names = [], {}
+    owners = {id(p): module for module in model.modules() for p in module.parameters(recurse=False)}
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        if (first := first_names.setdefault(id(tensor), name)) != name:
+            row = next(row for row in rows if row.name == first)
+            rows.append(Row(name, row.shape, row.set, f"the same tensor as {first}", row.scale_before, row.scale_after))
+            continue
+        held = before.held.get(id(tensor))
+        changed = held is None or held.changed()
+        said = notes.set.get(id(tensor))
+        if changed or said is not None:
+            rows.append(_row(name, tensor, held, True, said or "by the initializer"))
+        else:
+            why = notes.left.get(id(tensor)) or _untouched(owners[id(tensor)], initializer)
+            rows.append(_row(name, tensor, held, False, why))
+    for name, tensor in model.named_buffers():
+        held = before.held.get(id(tensor))
+        if held is None or held.changed():
+            rows.append(_row(name, tensor, held, True, notes.set.get(id(tensor), "a buffer, by the initializer")))
+    return Report(initializer, tuple(rows), tuple(notes.cautions))
+
+
+def _row(name: str, tensor: Tensor, held: Held | None, is_set: bool, why: str) -> Row:
+    before = None if held is None else scale(held.values)
+    after = before if held is not None and not is_set else scale(tensor)
+    return Row(name, tuple(tensor.shape), is_set, why, before, after)
+
+
+def scale(tensor: Tensor) -> float | None:
+    """Root mean square, the standard deviation about zero; None for an empty tensor."""
+    if tensor.numel() == 0:
+        return None
+    values = tensor.detach()
+    values = values if values.is_floating_point() or values.is_complex() else values.double()
+    wide = (
+        torch.complex128 if values.is_complex() else torch.float64 if values.dtype == torch.float64 else torch.float32
+    )
+    norm = torch.linalg.vector_norm(values, dtype=wide).item()
+    return norm / tensor.numel() ** 0.5
+
+
+def _untouched(owner: nn.Module, initializer: str) -> str:
+    """Why a tensor that nothing was said of was left: what it is."""
+    kind = type(owner).__name__
+    if "norm" in kind.lower():
+        return f"{kind}: scale and shift stay as they are"
+    return f"{kind}: not what {initializer} sets"
