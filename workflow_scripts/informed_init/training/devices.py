@@ -4,8 +4,10 @@ Snakemake counts GPUs (``--resources gpu=2``) but does not say which one a job m
 files: a job takes the first GPU that the fewest others hold, so that two jobs share a single GPU and spread over two.
 """
 
+import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,24 +16,56 @@ import torch
 from ..errors import InputError
 
 SLOTS = 16  # jobs that may share one GPU
-_HELD = []  # open lock files, held until the process ends, however it ends
+_HELD = []  # descriptors of lock files, held until the process ends, however it ends
 
 
 def take_gpu(count: int, folder: str | Path | None = None) -> int:
     """The number of the GPU, of ``count``, that this process should use; locked until the process ends.
 
+    Lock files lie in a folder that only this user can enter, by default beside other temporary files; they stay empty.
+
     Raises:
-        InputError: every slot of every GPU is taken.
+        InputError: every slot of every GPU is taken, or the folder or a file in it is not one that this code made.
     """
-    folder = Path(folder or Path(tempfile.gettempdir()) / f"informed-init-gpus-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(folder or Path(tempfile.gettempdir()) / f"informed-init-gpus-{os.geteuid()}")
+    try:
+        inside = _own_folder(folder)
+        try:
+            return _free_slot(count, inside)
+        finally:
+            os.close(inside)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot hold the locks of GPUs ({error.strerror}); remove it, or set TMPDIR to a folder of your own"
+        ) from error
+
+
+def _own_folder(folder: Path) -> int:
+    """A descriptor of the folder, made if need be. The name can be guessed and others can write where it lies: what they
+    put there in advance, a link or a folder of theirs, is not used."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    found = os.fstat(inside)
+    if found.st_uid != os.geteuid():
+        os.close(inside)
+        raise InputError(f"{folder}: belongs to another user; remove it, or set TMPDIR to a folder of your own")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        os.fchmod(inside, 0o700)
+    return inside
+
+
+def _free_slot(count: int, inside: int) -> int:
     for slot in range(SLOTS):
         for gpu in range(count):
-            file = open(folder / f"gpu-{gpu}-slot-{slot}.lock", "w")  # noqa: SIM115  (kept open: closing it unlocks)
+            # a link is not followed, and nothing is cut off or written: whatever lies there keeps its content
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            file = os.open(f"gpu-{gpu}-slot-{slot}.lock", flags, 0o600, dir_fd=inside)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.close()
+                os.close(file)
                 continue
             _HELD.append(file)
             return gpu
