@@ -8,6 +8,8 @@ from torch import nn
 
 from ..declarations import architectures
 from ..errors import InputError
+from ..reference_names import is_reference
+from . import references
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
@@ -34,14 +36,16 @@ def names() -> list[str]:
 
 
 def build_for(name: str, num_classes: int, image_shape: tuple[int, int, int], seed: int | None = None) -> nn.Module:
-    """Build an architecture for images ``(channels, height, width)``: builders with parameters ``in_channels`` or
-    ``input_size`` are given them.
+    """Build an architecture, or the network of a reference (:mod:`.references`), for images ``(channels, height, width)``:
+    builders with parameters ``in_channels`` or ``input_size`` are given them.
 
     Raises:
         InputError: the images do not have the three channels that the architecture is made for.
     """
     parameters = architectures()[name].parameters if name in architectures() else ()
     channels, size = image_shape[0], image_shape[1]
+    if is_reference(name):
+        return build(name, num_classes, seed, in_channels=channels, input_size=size)
     if channels != 3 and "in_channels" not in parameters:
         raise InputError(f"architecture {name!r} takes images of 3 channels, these have {channels}")
     fitting = {"in_channels": channels, "input_size": size}
@@ -58,6 +62,8 @@ def build(name: str, num_classes: int, seed: int | None = None, **settings) -> n
             allow (:mod:`..settings`); ``input_size`` is the setting that images too small for a network violate.
     """
     known = architectures()
+    if is_reference(name) and name not in _BUILDERS:
+        _BUILDERS[name] = references.builder(name)
     if name in known and name not in _BUILDERS:
         importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
     if name not in _BUILDERS:

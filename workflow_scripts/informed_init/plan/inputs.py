@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..declarations import architectures
+from ..reference_names import own_file
 from . import paths
 from .arms import arm_setting, needs_source, plugin_modules
 from .banks import bank_name, bank_spec, banks
@@ -38,6 +39,8 @@ def arm_inputs(config: Mapping, arm: str, protocol: str, block: str) -> dict:
     if teacher := config["arms"][arm].get("teacher"):
         file = paths.TEACHERS.format(protocol=protocol, block=block, **teacher)
         files |= {"teachers": file, "teacher_checksum": paths.checksums([file])}
+    if network := own_file(arm_setting(config, arm, "architecture")):
+        files["network"] = network
     return files | {"code": code("runs/train_arm.py", *plugin_modules(config, arm))}
 
 

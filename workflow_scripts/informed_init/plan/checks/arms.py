@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from ...declarations import Declaration, architectures, initializers
+from ...declarations import Declaration, initializers
 from ..arms import ARM_KEYS
 from ..datasets import names
 from ..tasks import tasks
+from .networks import check_network
 from .refusals import check_known, hint, refuse, shown
 
 CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
@@ -15,9 +16,7 @@ def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     """Refuse what an arm's section says that cannot work, wherever the arm is trained."""
     where = f"arms.{arm}"
     check_known(section["initializer"], initializers(), f"{where}.initializer", "initializer")
-    check_known(
-        section.get("architecture", config["architecture"]), architectures(), f"{where}.architecture", "architecture"
-    )
+    check_network(section.get("architecture", config["architecture"]), f"{where}.architecture")
     check_known(section.get("dataset", config["dataset"]), names(config), f"{where}.dataset", "data set")
     declared = initializers()[section["initializer"]]
     settings = {key: value for key, value in section.items() if key not in ARM_KEYS}

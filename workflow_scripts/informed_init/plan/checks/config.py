@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from ...declarations import architectures
 from ..datasets import names
 from ..families import expanded
 from .arms import check_arm, check_teachers
@@ -11,6 +10,7 @@ from .datasets import check_owned, check_pictures, check_ungrouped
 from .families import check_expansion, check_families
 from .figures import check_figures, check_published
 from .names import check_targets
+from .networks import check_network, check_sourced
 from .recipes import check_recipe
 from .refusals import check_known
 from .schema import check_schema
@@ -23,7 +23,7 @@ def check_config(config: Mapping) -> None:
     check_schema(config)
     check_owned(config)
     check_known(config["dataset"], names(config), "dataset", "data set")
-    check_known(config["architecture"], architectures(), "architecture", "architecture")
+    check_network(config["architecture"], "architecture")
     check_known(config["sources"]["recipe"], config["recipes"], "sources.recipe", "recipe")
     for name, recipe in config["recipes"].items():
         check_recipe(name, recipe)
@@ -40,6 +40,7 @@ def check_config(config: Mapping) -> None:
     check_figures(config)
     check_published(config)
     check_banks(config)
+    check_sourced(config)
     check_ungrouped(config)
     check_pictures(config)
     check_search(config)

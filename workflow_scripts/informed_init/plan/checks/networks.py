@@ -1,0 +1,28 @@
+"""Networks that a config names: the project's own architectures, and references to networks of other packages or files."""
+
+from collections.abc import Mapping
+
+from ... import reference_names
+from ...declarations import architectures
+from ..arms import arm_setting, needs_source
+from ..banks import bank_spec
+from ..families import cells
+from .refusals import check_known, refuse
+
+
+def check_network(name: str, where: str) -> None:
+    """Refuse a network that does not exist, as far as can be seen without importing it."""
+    if reference_names.is_reference(name):
+        reference_names.check(name)
+        return
+    check_known(name, architectures(), where, "architecture")
+
+
+def check_sourced(config: Mapping) -> None:
+    """Refuse arms that start from trained sources of a network that is not the project's: sources lie under its name.
+    ``config`` is expanded."""
+    for _, _, arm in cells(config):
+        network, bank = arm_setting(config, arm, "architecture"), bank_spec(config, arm)
+        if reference_names.is_reference(network) and (needs_source(config, arm) or bank is not None):
+            wrong = f"banks and sources are made of the project's own architectures, and {network} is none"
+            refuse(f"arms.{arm}", wrong, "take an initializer without a bank, or an architecture of the project")
