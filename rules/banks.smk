@@ -3,11 +3,13 @@ rule build_bank:
     input:
         unpack(bank_inputs),
     output:
-        r"<results>/banks/{bank,(?!.*-aligned-)[\w-]+}/{replica}.safetensors",
+        "<results>/banks/{bank}/{replica}.safetensors",
     log:
         "<results>/logs/build_bank/{bank}-{replica}.log",
     benchmark:
         "<results>/benchmarks/build_bank/{bank}-{replica}.jsonl"
+    wildcard_constraints:
+        bank=rf"(?![^/]*-aligned-){paths.NAME}",
     conda:
         "../envs/cpu.yaml"
     threads: 1
@@ -29,11 +31,13 @@ rule align_sources:
     input:
         unpack(bank_inputs),
     output:
-        r"<results>/banks/{bank,[\w-]+-aligned-[\w-]+}/{replica}.safetensors",
+        "<results>/banks/{bank}/{replica}.safetensors",
     log:
         "<results>/logs/align_sources/{bank}-{replica}.log",
     benchmark:
         "<results>/benchmarks/align_sources/{bank}-{replica}.jsonl"
+    wildcard_constraints:
+        bank=rf"(?=[^/]*-aligned-){paths.NAME}",
     conda:
         "../envs/cpu.yaml"
     threads: 1

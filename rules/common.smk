@@ -46,16 +46,17 @@ GPUS = work.gpus_per_job(config["device"])
 
 
 wildcard_constraints:
-    dataset=r"[\w.-]+",
+    dataset=paths.NAME,
     split="train|test",
     block=r"\d{3}-\d{3}",
     replica=r"\d+",
     protocol="published|controlled",
-    recipe=r"[\w.-]+",
-    arm=r"[\w-]+",
-    bank=r"[\w-]+",
-    figure=r"[\w-]+?",
-    architecture=r"[\w-]+",
+    recipe=paths.NAME,
+    arm=paths.NAME,
+    bank=paths.NAME,
+    figure=paths.NAME,
+    architecture=paths.NAME,
+    model=paths.NAME,
 
 
 def large(files):

@@ -143,8 +143,6 @@ rule train_compact:
         "<results>/logs/train_compact/{model}-{block}.log",
     benchmark:
         "<results>/benchmarks/train_compact/{model}-{block}.jsonl"
-    wildcard_constraints:
-        model=r"[\w-]+",
     conda:
         "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
     threads: 1

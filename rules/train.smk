@@ -10,7 +10,7 @@ rule train_arm:
     benchmark:
         "<results>/benchmarks/train_arm/{protocol}-{recipe}-{arm}-{block}.jsonl"
     wildcard_constraints:
-        arm=rf"(?!(?:{TEACHERS})/)[\w-]+" if TEACHERS else r"[\w-]+",
+        arm=rf"(?!(?:{TEACHERS})/){paths.NAME}" if TEACHERS else paths.NAME,
     conda:
         "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
     threads: 1

@@ -206,7 +206,10 @@ def test_each_student_has_its_own_baseline():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"protocols": ["published"]}, r"families\.net2net_lenet: a comparison is made under protocol controlled"),
+        (
+            {"protocols": ["published"]},
+            r"families\.net2net_lenet\.protocols: a comparison is made under protocol controlled",
+        ),
         (
             {"baseline": "lenet-wide"},
             r"families\.net2net_lenet\.baseline: arm of the family 'lenet-wide' does not exist",

@@ -17,6 +17,10 @@ RECORDS = "<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
 TEACHERS = "<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors"
 FIGURES = "<results>/figures/{figure}-{protocol}.{kind}"
 
+# What may be a part of a path: nothing that leaves its folder or hides. The schema has the same pattern for the names of a
+# config, so that a name is either refused or matched by the rules' wildcards.
+NAME = r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*"
+
 Cells = Iterable[tuple[str, str, str]]  # (protocol, recipe, arm)
 
 

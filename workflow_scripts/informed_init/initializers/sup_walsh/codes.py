@@ -9,6 +9,7 @@ from torch import Tensor
 from ...errors import InputError
 
 Codes = Literal["walsh", "random", "none"]
+CodeLength = Literal[2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]  # rows of a Hadamard matrix
 
 
 def code_length(classes: int) -> int:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ...settings import Count, Positive
 from ..registry import initializer
-from .codes import Codes
+from .codes import CodeLength, Codes
 from .pretraining import BatchNorms, Labels, Settings, Snapshot, pretrain
 from .reducers import ReducerName
 
@@ -24,7 +24,7 @@ def sup_walsh_(
     snapshot: Snapshot = "best",
     batch_norm: BatchNorms = "recalibrate",
     refit: Count = 1,
-    code_length: Count | None = None,
+    code_length: CodeLength | None = None,
 ) -> None:
     """Pretrain the network on synthetic images gated by Walsh codes (:func:`.pretraining.pretrain`).
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...settings import Count, Positive, check_fields
-from .codes import Codes, class_codes
+from .codes import CodeLength, Codes, class_codes
 from .reducers import Reducer, ReducerName, reducer
 from .steps import OnePerClass, batch_norms, count_classes, moved, optimize_, recalibrate_, seeded, streams
 
@@ -47,7 +47,7 @@ class Settings:
     snapshot: Snapshot = "best"
     batch_norm: BatchNorms = "recalibrate"
     refit: Count = 1
-    code_length: Count | None = None
+    code_length: CodeLength | None = None
 
     def __post_init__(self):
         check_fields(self, "sup-walsh")

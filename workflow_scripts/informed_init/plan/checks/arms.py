@@ -81,7 +81,7 @@ def check_teachers(config: Mapping) -> None:
         if tasks(config, arm) != tasks(config, teacher):
             refuse(
                 f"arms.{arm}.teacher",
-                f"{teacher} is trained on other tasks",
+                f"{teacher} is trained on other tasks than {arm}",
                 "give both one data set and one list of tasks",
             )
     for name, family in config["families"].items():

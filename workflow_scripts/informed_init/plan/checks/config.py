@@ -9,6 +9,7 @@ from .choices import check_choices
 from .datasets import check_owned, check_pictures, check_ungrouped
 from .families import check_expansion, check_families
 from .figures import check_figures, check_published
+from .fits import check_fits
 from .names import check_targets
 from .networks import check_network, check_sourced
 from .recipes import check_recipe
@@ -43,4 +44,5 @@ def check_config(config: Mapping) -> None:
     check_sourced(config)
     check_ungrouped(config)
     check_pictures(config)
+    check_fits(config)
     check_search(config)

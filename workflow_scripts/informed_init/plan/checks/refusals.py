@@ -22,7 +22,7 @@ def hint(name: object, choices: Iterable[str]) -> str:
     """The remedy for a name that does not exist: the nearest one that does, or what there is."""
     choices = sorted(choices)
     lower = {choice.lower(): choice for choice in choices}
-    near = difflib.get_close_matches(str(name).lower(), lower, 1)
+    near = difflib.get_close_matches(str(name).lower(), lower, 1, cutoff=0.5)  # two letters of four exchanged
     if near:
         return f"did you mean {lower[near[0]]!r}?"
     if not choices:

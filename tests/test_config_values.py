@@ -1,0 +1,349 @@
+"""Wrong values are refused before any work, as wrong keys are: one line with the key, the value and the remedy."""
+
+import copy
+import re
+
+import pytest
+import yaml
+from informed_init.declarations import architectures, initializers
+from informed_init.errors import InputError
+from informed_init.plan import families, paths, trainings
+from informed_init.plan.checks import check_config
+from informed_init.plan.checks.names import file_names, rule_names
+from informed_init.plan.checks.schema import schema
+from informed_init.tasks import catalog
+from repository import ROOT, Repository
+
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
+NAN, INFINITE = float("nan"), float("inf")
+
+
+def changed(path, value, config=PAPER):
+    """The paper's config with one value replaced or added; a place in a list is a number."""
+    config = copy.deepcopy(config)
+    *above, last = path if isinstance(path, tuple) else path.split("/")
+    section = config
+    for step in above:
+        section = section[int(step)] if isinstance(section, list) else section[step]
+    section[int(last) if isinstance(section, list) else last] = value
+    return config
+
+
+def refusal(config):
+    """The one line that a config is refused with."""
+    with pytest.raises(InputError) as error:
+        check_config(config)
+    line = str(error.value)
+    assert re.fullmatch(r"[^\n;]+: [^\n]+; [^\n]+", line), line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("arms/clustered-rescaled-k2/rescale", "hee", "got 'hee'; give one of none, he"),
+        ("arms/gabor-1/grid", "publised", "got 'publised'; give one of published, centered"),
+        ("arms/euclid-l1/layers", "3", "got '3'; give a whole number of at least 1"),
+        ("arms/euclid-l1/layers", 3.0, "got 3.0; give a whole number"),
+        ("arms/euclid-l1/layers", 0, "got 0; give a whole number"),
+        ("arms/euclid-l1/layers", True, "got True; give a whole number"),
+        ("arms/gabor-1/published/filter_seed", -1, "got -1; give a whole number from 0"),
+        ("arms/normal/std", INFINITE, "got inf; give a number"),
+        ("arms/normal/std", -0.01, "got -0.01; give a number of at least 0"),
+        ("arms/sup-walsh/steps", 600.0, "got 600.0; give a whole number"),
+        ("arms/sup-walsh/reducer", "umap", "got 'umap'; give one of tsne"),
+        ("arms/sup-walsh/code_length", 24, "got 24; give one of 2, 4, 8, 16"),
+        ("arms/lenet-wider/noise", "relativ", "got 'relativ'; give one of none, absolute, relative"),
+        ("recipes/stepwise/learning_rate/0/1", NAN, "got nan; give a number of more than 0"),
+        ("recipes/stepwise/learning_rate/0/1", INFINITE, "got inf; give a number of more than 0"),
+        ("recipes/stepwise/momentum", NAN, "got nan; give a number"),
+        ("recipes/stepwise/momentum", -0.5, "got -0.5; give a number of at least 0 and less than 1"),
+        ("recipes/stepwise/weight_decay", INFINITE, "got inf; give a number"),
+        ("recipes/stepwise/epochs", 15.0, "got 15.0; give a whole number"),
+        ("replicas/count", 2.0, "got 2.0; give a whole number from 1 to 1,000"),
+        ("replicas/count", 1001, "got 1001; give a whole number from 1 to 1,000"),
+        ("procedural/seed", 1.0, "got 1.0; give a whole number"),
+        ("search/budget", 5e6, "got 5000000.0; give a whole number"),
+        ("search/rungs/1/configs", 4.0, "got 4.0; give a whole number"),
+        ("search/final/models/dropblock/dropblock", "a", "got 'a'; give a number of at least 0 and less than 1"),
+        ("search/final/models/dropblock/feature_dropout", 1.0, "got 1.0; give a number of at least 0 and less than 1"),
+        ("search/final/models/dropblock/stem_stride", 3, "got 3; give one of 1, 2"),
+        ("figures/figure2/metric", "seed", "metric 'seed' does not exist; known: test_accuracy"),
+        ("figures/figure2/metric", "val_acuracy", "metric 'val_acuracy' does not exist; did you mean 'val_accuracy'?"),
+        ("published/random", [101], "published.random.0: got 101; give a number from 0 to 100"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key_and_choices(path, value, said):
+    line = refusal(changed(path, value))
+    assert said in line
+    assert path.split("/")[-1] in line or path.split("/")[-2] in line
+
+
+def test_settings_of_the_search_are_those_of_its_network():
+    line = refusal(changed("search/settings", {"dropblock": "a"}))
+    assert line == "search.settings.dropblock: got 'a'; give a number of at least 0 and less than 1"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("tasks/0", [10, 25], "tasks: superclass 25 does not exist; cifar100 has superclasses 0 to 19"),
+        ("tasks/1", [10, 11], "tasks: [10, 11] stands there twice"),
+        (
+            "tasks/1",
+            [11, 10],
+            "tasks: [11, 10] stands there twice, and the order of a pair means nothing; leave one out",
+        ),
+        ("tasks/0", [11, 11], "tasks: [11, 11] names one superclass twice"),
+        ("arms/search/tasks/0", [2, 20], "arms.search.tasks: superclass 20 does not exist"),
+        ("arms/euclid-k2/tasks", [[2, 12]], "arms.euclid-k2.tasks: superclass 2 of [2, 12] is also one of sources"),
+        ("arms/pretrained/tasks", [[2, 12]], "arms.pretrained.tasks: superclass 2 of [2, 12] is also one of sources"),
+        (
+            "arms/tiny-random/tasks",
+            [[10, 11]],
+            "arms.tiny-random.tasks: on data set 'tinyimagenet' all classes are one",
+        ),
+        ("sources/superclasses", [0, 1, 2, 20], "sources.superclasses: superclass 20 does not exist"),
+        ("sources/count", 46, "sources.count: 46 sources, but the superclasses have only 45 pairs; give at most 45"),
+        (
+            "dataset",
+            "mnist",
+            "arms.search.tasks: on data set 'mnist' all classes are one task; leave out tasks or dataset",
+        ),
+        ("search/superclasses", [3, 4], "search.superclasses: cifar10 has no superclasses; leave them out"),
+    ],
+)
+def test_superclasses_and_pairs_are_those_of_the_data_set(path, value, said):
+    assert refusal(changed(path, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "families/net2net_lenet/shown",
+            ["lenet-wide"],
+            "families.net2net_lenet.shown: arm of the family 'lenet-wide'",
+        ),
+        ("families/walsh/baseline", "defualt", "families.walsh.baseline: arm of the family 'defualt' does not exist"),
+        ("families/walsh/shown", ["random"], "families.walsh.shown: arm of the family 'random' does not exist"),
+        ("figures/figure4/panels/euclid", ["gabor-1"], "figures.figure4.panels.euclid: arm of the figure 'gabor-1'"),
+        ("search/rungs/1", {"epochs": 3}, "search.rungs.1: the key 'configs' is missing; give the number of shapes"),
+        (
+            "search/rungs/0/configs",
+            3,
+            "search.rungs.0.configs: the first rung trains every candidate; leave configs out",
+        ),
+        ("families/gabor/protocols", [], "families.gabor.protocols: got []; give a list of at least 1"),
+    ],
+)
+def test_what_a_section_names_is_its_own(path, value, said):
+    assert refusal(changed(path, value)).startswith(said)
+
+
+# ---------------------------------------------------------------- what does not fit together
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "arms/random/dataset",
+            "mnist",
+            "arms.random: random: architecture 'resnet18' takes images of 3 channels, mnist under recipe 'stepwise' has 1; "
+            "take a data set of color images, or an architecture such as alexnet",
+        ),
+        (
+            "recipes/stepwise/grayscale",
+            True,
+            "arms.random: random: architecture 'resnet18' takes images of 3 channels, cifar100 under recipe 'stepwise' has 1",
+        ),
+        (
+            "recipes/walsh-0.01/image_size",
+            32,
+            "families.walsh.across: mnist-alexnet-default: architecture 'alexnet' takes images of at least 57x57, "
+            "mnist under recipe 'walsh-0.01' has 32x32; set image_size: 57",
+        ),
+        (
+            "recipes/lenet-0.0015/image_size",
+            28,
+            "families.net2net_lenet.across: mnist-lenet-continued is trained on images of [1, 28, 28], its teacher",
+        ),
+        (
+            "arms/random/architecture",
+            "alexnet",
+            "arms.random: random: architecture 'alexnet' takes images of at least 57x57",
+        ),
+        (
+            "arms/gabor-1/architecture",
+            "base-mlp",
+            "arms.gabor-1: initializer 'gabor' sets convolutions larger than 1x1, of",
+        ),
+        ("arms/euclid-k2/architecture", "base-mlp", "arms.euclid-k2: initializer 'clustered' sets convolutions larger"),
+        ("arms/he-scaled-k2/architecture", "base-mlp", "arms.he-scaled-k2: initializer 'he-scaled' sets convolutions"),
+        (
+            "arms/gabor-17/layers",
+            18,
+            "arms.gabor-17: initializer 'gabor' sets convolutions larger than 1x1, of which 'resnet18' has 17, but layers is "
+            "18; give at most 17",
+        ),
+        (
+            "families/compact_arena/across/architectures",
+            ["squeezenet"],
+            "families.compact_arena.across: initializer 'fixup' sets residual branches, of which 'squeezenet' has none; take",
+        ),
+        (
+            ("families", "walsh", "arms"),
+            ["default", "gabor-1", "he-normal", "orthogonal", "lsuv", "sup-walsh", "sup-walsh-gaussian", "extra-steps"],
+            "families.walsh.across: initializer 'gabor' sets convolutions larger than 1x1, of which 'base-mlp' has none",
+        ),
+        ("sources/recipe", "lenet-0.005", None),
+        (
+            "recipes/pretraining/grayscale",
+            True,
+            "arms.pretrained: the sources of pretrained: architecture 'resnet18' takes",
+        ),
+    ],
+)
+def test_arms_that_no_data_set_or_network_fits_are_refused(path, value, said):
+    if said is None:
+        check_config(changed(path, value))
+    else:
+        assert refusal(changed(path, value)).startswith(said)
+
+
+def test_a_teacher_has_seen_the_same_images():
+    config = changed("arms/lenet-wider/teacher/recipe", "lenet-32")
+    config["recipes"]["lenet-32"] = {**config["recipes"]["lenet-0.005"], "image_size": 28}
+    assert (
+        "its teacher mnist-lenet-teacher under recipe 'lenet-32' on [1, 28, 28]; give both recipes the same"
+        in refusal(config)
+    )
+
+
+def test_tf32_needs_cuda():
+    config = changed("device", "cpu")
+    config["recipes"]["stepwise"]["precision"] = "tf32"
+    assert (
+        refusal(config)
+        == "recipes.stepwise.precision: tf32 exists on CUDA only, the device is cpu; use float32 or bfloat16"
+    )
+    config["device"] = "auto"
+    check_config(config)
+
+
+@pytest.mark.parametrize("circle", [["lenet-teacher"], ["lenet-teacher", "lenet-wider"]])
+def test_arms_that_grow_from_each_other_are_refused(circle):
+    config = copy.deepcopy(PAPER)
+    for arm, teacher in zip(circle, [*circle[1:], circle[0]], strict=True):
+        taught = {"arm": teacher, "recipe": "lenet-0.005"}
+        config["arms"][arm] = {"initializer": "grown", "architecture": "lenet-bn", "teacher": taught}
+    line = refusal(config)
+    assert "is a circle; begin with an arm that has no teacher" in line
+    assert all(arm in line for arm in circle)
+
+
+def test_families_that_write_one_arm_differently_are_refused():
+    config = changed("families/walsh/replicas", {"count": 3, "per_job": 3})
+    assert refusal(config).startswith(
+        "families.walsh: arm mnist-base-mlp-default has other replicas or another teacher"
+    )
+    config["families"]["walsh_published"]["replicas"] = {"count": 3, "per_job": 3}
+    check_config(config)
+    config["arms"]["mnist-base-mlp-default"] = {"initializer": "default"}
+    assert refusal(config).startswith(
+        "arms.mnist-base-mlp-default: families.walsh_published writes out an arm of this name"
+    )
+
+
+# ---------------------------------------------------------------- names
+
+
+BAD_NAMES = [
+    "../../README",
+    "a/b",
+    "..",
+    ".hidden",
+    "a..b",
+    "a b",
+    "a\n",
+    "",
+    "é",
+    "a.",
+    "-a",
+    "a\\b",
+    "a:b",
+    "*",
+    "{a}",
+]
+
+
+@pytest.mark.parametrize("section", ["arms", "recipes", "families", "figures", "search/final/models"])
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_names_that_become_paths_have_one_pattern(section, name):
+    path = section.split("/")
+    member = PAPER
+    for step in path:
+        member = member[step]
+    line = refusal(changed((*path, name), next(iter(member.values()))))
+    assert line.startswith(f"{'.'.join(path)}: {name!r} cannot be used; give ")
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_the_name_of_a_run_and_of_a_panel_have_it_too(name):
+    assert refusal(changed("run", name)).startswith(f"run: {name!r} cannot be used; give letters and digits")
+    arms = PAPER["figures"]["figure4"]["panels"]["euclid"]
+    assert f"{name!r} cannot be used" in refusal(changed(("figures", "figure4", "panels", name), arms))
+
+
+def test_the_rules_match_what_the_config_may_call_something():
+    assert schema()["$defs"]["name"]["pattern"] == f"^{paths.NAME}$(?!\\n)"
+    for name in (*catalog.names(), *architectures(), *initializers(), "normal-0.05", "my-data.v2", "A_1"):
+        assert re.fullmatch(paths.NAME, name), name
+    assert not [name for name in BAD_NAMES if re.fullmatch(paths.NAME, name)]
+
+
+def test_an_arm_with_a_dot_is_trained():
+    config = changed(("arms", "normal-0.05"), {"initializer": "normal", "std": 0.05})
+    config["families"]["random"]["arms"] = ["random", "normal-0.05"]
+    check_config(config)
+    cell = ("controlled", "stepwise", "normal-0.05")
+    assert cell in families.cells(families.expanded(config))
+    assert trainings.arm_spec(families.expanded(config), *cell, "000-000")["parameters"] == {"std": 0.05}
+
+
+@pytest.mark.slow
+def test_a_finished_run_does_not_hide_an_arm_with_a_dot(tmp_path):
+    """No rule trained it, and where the figure was there already Snakemake said "Nothing to be done"."""
+    repository = Repository(tmp_path)
+    results = tmp_path / "results" / "mini"
+    data = [f"data/procedural/{split}.safetensors" for split in ("train", "test")]
+    files = ["data/procedural/made.txt", *data, *(f"{file}.sha256" for file in data)]
+    for arm in ("random", "euclid-k2"):
+        files += [f"curves/controlled/stepwise/{arm}/000-001.csv", f"records/controlled/stepwise/{arm}/000-001.json"]
+    files += [f"sources/resnet18-small/000-001.{kind}" for kind in ("csv", "safetensors", "safetensors.sha256")]
+    files += [f"banks/resnet18-small-euclid-k2-m2/{replica}.safetensors" for replica in (0, 1)]
+    files += [f"figures/figure2-controlled.{kind}" for kind in ("png", "svg", "csv")]
+    for file in files:
+        (results / file).parent.mkdir(parents=True, exist_ok=True)
+        (results / file).write_text("made before")
+    repository.snakemake("--touch", "--forceall", "--cores", "1", "figure2")
+    assert repository.would_do("figure2") == []
+    repository.config["arms"]["normal-0.05"] = {"initializer": "normal", "std": 0.05}
+    repository.config["figures"]["figure2"]["arms"]["normal-0.05"] = "normal"
+    repository.write_config()
+    training = "Training normal-0.05, replicas 000-001 (controlled, stepwise)"
+    assert repository.would_do("figure2") == ["Drawing figure2 (controlled)", training]
+
+
+def test_figures_and_compared_families_have_names_of_their_own():
+    assert {"all", "train_arm", "audit", "search", "figure1"} <= rule_names()
+    assert {"final", "attribution", "best_rates", "cosine"} <= file_names()
+    figure, family = PAPER["figures"]["figure2"], PAPER["families"]["compact_arena"]
+    assert "a rule of the workflow has this name" in refusal(changed("figures/audit", figure))
+    assert "a family that is compared has this name" in refusal(changed("figures/compact_arena", figure))
+    for name in ("search", "final", "train_arm"):
+        config = copy.deepcopy(PAPER)
+        config["families"] = {name: family, **config["families"]}
+        config["families"][name] = family
+        assert refusal(config).startswith(f"families.{name}: a rule of the workflow, or a table or figure of one")
