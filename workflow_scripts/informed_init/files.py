@@ -11,7 +11,33 @@ from pathlib import Path
 
 from .errors import InputError
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+# what an operating system answers where there is no room or no right; other errors are faults of the code
+REFUSED = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR),
+    *(errno.EIO, errno.ELOOP, errno.ENAMETOOLONG),
+)
+
+
+def refusal(error: OSError, path: str | Path | None = None, wanted: str = "used") -> InputError | None:
+    """The one line for a full disk or a place that is closed, naming ``path`` (or the file that the error names); None for an
+    error of another kind."""
+    if error.errno not in REFUSED and not (error.errno is None and type(error) is OSError):  # Pillow gives no number
+        return None
+    where = path or error.filename or "a file"
+    remedy = "make room there, or give the right to read and write, and run again"
+    return InputError(f"{where}: cannot be {wanted} ({error.strerror or error}); {remedy}")
+
+
+@contextmanager
+def refusals_of(path: str | Path, wanted: str = "used") -> Iterator[None]:
+    """Where work on ``path`` (and what lies in it) meets a full disk or a closed folder, raise :func:`refusal`'s line."""
+    try:
+        yield
+    except OSError as error:
+        found = refusal(error, error.filename or path, wanted)
+        if found is None:
+            raise
+        raise found from error
 
 
 @contextmanager
@@ -34,11 +60,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        found = refusal(error, path, "written")
+        if found is None:
             raise
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); make room or the folder writable and run again"
-        ) from error
+        raise found from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
