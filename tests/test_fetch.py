@@ -101,11 +101,11 @@ def cifar_files() -> dict[str, bytes]:
     }
 
 
-def serve_cifar(server: Server, content: bytes | None = None, md5: str | None = "") -> DataSet:
+def serve_cifar(server: Server, content: bytes | None = None, md5: str = "") -> DataSet:
     """CIFAR-10 made small, as a tar archive at the server; its checksum is right unless given."""
     content = tar_of(cifar_files()) if content is None else content
     server.files["/small.tar.gz"] = content
-    md5 = hashlib.md5(content).hexdigest() if md5 == "" else md5
+    md5 = md5 or hashlib.md5(content).hexdigest()
     files = {"train": ("data_batch_1",), "test": ("test_batch",), "meta": ("batches.meta",)}
     archives = (Archive("small.tar.gz", (server.address,), md5),)
     return replace(catalog.get("cifar10"), num_classes=2, archives=archives, files=files, md5={})
@@ -228,11 +228,11 @@ def test_a_tar_with_links_or_devices_is_refused(tmp_path, server, kind):
 
 
 @pytest.mark.parametrize("keep", [0, 20, 0.9])
-def test_a_damaged_archive_without_a_checksum_is_refused(tmp_path, server, keep):
+def test_a_damaged_archive_is_refused_even_if_its_checksum_is_right(tmp_path, server, keep):
     whole = tar_of(cifar_files())
     cut = whole[: keep if isinstance(keep, int) else int(keep * len(whole))]
     with pytest.raises(InputError, match=r"small\.tar\.gz: damaged or refused"):
-        quiet_fetch(serve_cifar(server, cut, md5=None), tmp_path)
+        quiet_fetch(serve_cifar(server, cut), tmp_path)
     assert not leftovers(tmp_path)
 
 
@@ -282,7 +282,7 @@ def tiny_zip():
 
 def serve_tiny(server: Server, content: bytes) -> DataSet:
     server.files["/tiny.zip"] = content
-    archives = (Archive("tiny.zip", (server.address,), None),)
+    archives = (Archive("tiny.zip", (server.address,), hashlib.md5(content).hexdigest()),)
     return replace(catalog.get("tinyimagenet"), num_classes=1, archives=archives)
 
 
@@ -323,3 +323,55 @@ def test_a_zip_with_a_damaged_entry_is_refused(tmp_path, server):
     with pytest.raises(InputError, match="Bad CRC-32"):
         quiet_fetch(serve_tiny(server, bytes(content)), tmp_path)
     assert not leftovers(tmp_path)
+
+
+# --- more than a data set can hold -----------------------------------------------------------------------------
+
+
+def zeros_in_zip() -> bytes:
+    with tiny_zip() as (buffer, file):
+        file.writestr(zipfile.ZipInfo("tiny-imagenet-200/bomb"), bytes(2**24), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def many_in_zip() -> bytes:
+    with tiny_zip() as (buffer, file):
+        for number in range(300):
+            file.writestr(f"tiny-imagenet-200/{number}", "")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bomb.tar.gz", lambda: tar_of(cifar_files() | {"cifar-10-batches-py/bomb": bytes(2**24)})),
+        ("bomb.gz", lambda: gzip.compress(bytes(2**24))),
+        ("bomb.zip", zeros_in_zip),
+        ("many.zip", many_in_zip),
+    ],
+)
+def test_an_archive_that_holds_more_than_the_data_set_is_not_unpacked(tmp_path, server, monkeypatch, name, content):
+    monkeypatch.setattr("informed_init.tasks.fetch.MOST_ENTRIES", 200)
+    packed = server.files[f"/{name}"] = content()
+    assert len(packed) < 2**16
+    archives = (Archive(name, (server.address,), hashlib.md5(packed).hexdigest()),)
+    dataset = replace(serve_cifar(server), archives=archives, most_bytes=2**20)
+    with pytest.raises(InputError, match=rf"{name}: damaged or refused \(.* which is not the data set"):
+        quiet_fetch(dataset, tmp_path)
+    assert not leftovers(tmp_path)
+
+
+def test_a_server_that_never_stops_fills_no_disk(tmp_path, server):
+    dataset = replace(serve_cifar(server, bytes(2**22)), most_bytes=2**20)
+    with pytest.raises(InputError, match=r"more than 1,048,576 bytes, which is not the file"):
+        quiet_fetch(dataset, tmp_path)
+    assert not leftovers(tmp_path)
+
+
+def test_every_archive_has_a_checksum_and_comes_over_https_where_its_server_knows_it():
+    plain = set()
+    for name in catalog.names():
+        for archive in catalog.get(name).archives:
+            assert len(archive.md5) == 32
+            plain |= {name} if not archive.addresses[0].startswith("https://") else set()
+    assert plain == {"fashionmnist"}  # its server, the one that torchvision uses, has no https

@@ -14,7 +14,7 @@ from .errors import InputError
 # what an operating system answers where there is no room or no right; other errors are faults of the code
 REFUSED = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR),
-    *(errno.EIO, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.EIO, errno.ELOOP, errno.ENAMETOOLONG, errno.EEXIST),
 )
 
 
@@ -24,8 +24,9 @@ def refusal(error: OSError, path: str | Path | None = None, wanted: str = "used"
     if error.errno not in REFUSED and not (error.errno is None and type(error) is OSError):  # Pillow gives no number
         return None
     where = path or error.filename or "a file"
-    remedy = "make room there, or give the right to read and write, and run again"
-    return InputError(f"{where}: cannot be {wanted} ({error.strerror or error}); {remedy}")
+    in_the_way = error.errno in (errno.ENOTDIR, errno.EEXIST)
+    remedy = "move it out of the way" if in_the_way else "make room there, or give the right to read and write,"
+    return InputError(f"{where}: cannot be {wanted} ({error.strerror or error}); {remedy} and run again")
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 Folders and file names are torchvision's, so a ``data_root`` that torchvision filled is used as it is, and the
 other way round. Checksums of CIFAR and of the MNIST archives are those torchvision publishes; the MNIST and
-Fashion-MNIST checksums of the unpacked files are the ones of those archives' content. A config's section ``datasets``
+Fashion-MNIST checksums of the unpacked files are the ones of those archives' content. Stanford publishes none for Tiny
+ImageNet: the one here is what independent libraries record for the file they got there (Avalanche and others), and what is
+unpacked is checked by its folders, counts and annotations as well. A config's section ``datasets``
 adds folders of pictures to the table (:func:`own`).
 """
 
@@ -16,13 +18,13 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Archive:
-    """One file to download: ``<address><file>`` for each of ``addresses`` in turn; ``md5`` None where none is
-    published.
+    """One file to download: ``<address><file>`` for each of ``addresses`` in turn. Some of them know no https: it is the
+    checksum that says whether what came is the file.
     """
 
     file: str
     addresses: tuple[str, ...]
-    md5: str | None
+    md5: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class DataSet:
     that has one. ``mean`` and ``std`` are per channel, of pixel values scaled to [0, 1]; they are empty where they are
     computed from the training images. ``num_classes`` is None where the files decide. ``superclasses`` counts groups of
     classes whose pairs can be tasks; 0 where all classes are one task. ``train_per_class`` is for the estimate of a run's
-    time alone.
+    time alone. No archive and no whole unpacked data set of the table is larger than its ``most_bytes``: what is, is not it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class DataSet:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     archives: tuple[Archive, ...] = ()
+    most_bytes: int = 2**28
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     md5: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
@@ -58,6 +61,7 @@ class DataSet:
 
 
 _TORONTO = ("https://www.cs.toronto.edu/~kriz/",)
+_STANFORD = ("https://cs231n.stanford.edu/", "http://cs231n.stanford.edu/")
 _IDX_FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -181,7 +185,8 @@ _DATA_SETS = (
         num_classes=200,
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
-        archives=(Archive("tiny-imagenet-200.zip", ("http://cs231n.stanford.edu/",), None),),
+        archives=(Archive("tiny-imagenet-200.zip", _STANFORD, "90528d7ca1a48142e341f4ef8d21d0de"),),
+        most_bytes=2**29,
     ),
     DataSet(
         name="procedural",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, some
+from ..files import refusals_of
 from ..seeds import derive_seed
 from .catalog import SPLITS, DataSet
 
@@ -45,6 +46,11 @@ def listing(dataset: DataSet, data_root: str | Path) -> Listing:
     there.
     """
     folder = Path(data_root) / dataset.folder
+    with refusals_of(folder, "read"):
+        return _listing(dataset, folder)
+
+
+def _listing(dataset: DataSet, folder: Path) -> Listing:
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; datasets.{dataset.name}.folder is looked for under data_root unless it begins with /"
@@ -114,11 +120,8 @@ def _by_class(folder: Path) -> Found:
 
 def _entries(folder: str | Path) -> list[os.DirEntry]:
     """What lies in a folder, sorted, without hidden files and what file managers leave."""
-    try:
-        with os.scandir(folder) as entries:
-            kept = [entry for entry in entries if entry.name[0] != "." and entry.name.lower() not in LITTER]
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); make it readable and run again") from error
+    with os.scandir(folder) as entries:
+        kept = [entry for entry in entries if entry.name[0] != "." and entry.name.lower() not in LITTER]
     return sorted(kept, key=lambda entry: entry.name)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, some
+from ..files import refusals_of
 from .catalog import SPLITS, DataSet, get
 from .images import Images
 from .pickles import read_batch
@@ -28,10 +29,9 @@ def read(dataset: str | DataSet, data_root: str | Path, split: str) -> Images:
         raise InputError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
     if dataset.layout == "pictures":
         return read_pictures(dataset, data_root)[split]
-    folder = _folder(dataset, data_root)
-    return {"cifar": _read_cifar, "idx": _read_idx_pair, "folders": _read_folders}[dataset.layout](
-        dataset, folder, split
-    )
+    layout = {"cifar": _read_cifar, "idx": _read_idx_pair, "folders": _read_folders}[dataset.layout]
+    with refusals_of(Path(data_root) / dataset.folder, "read"):
+        return layout(dataset, _folder(dataset, data_root), split)
 
 
 def verify(dataset: str | DataSet, data_root: str | Path) -> None:
