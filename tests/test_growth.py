@@ -518,7 +518,7 @@ REFUSED = {  # what: (teacher, what to grow, the layer and the reason that the m
     "layer norm": (lambda: chain(nn.LayerNorm([8, 6, 6])), {"factor": 1.5}, "'1' averages"),
     "local response": (lambda: chain(nn.LocalResponseNorm(3)), {"factor": 2}, "'1' mixes neighboring"),
     "softmax": (lambda: chain(nn.Softmax(1)), {"factor": 2}, "'1' is Softmax"),
-    "shuffled": (lambda: Shuffle(), {"factor": 2}, "layer 'conv' from 4 to 8 channels: 'getitem' is"),
+    "shuffled": (lambda: Shuffle(), {"factor": 2}, "layer 'conv' from 4 to 8 channels: 'getitem' holds the size 2"),
     "written size": (lambda: Written(), {"factor": 2}, "'view' holds the size 144"),
     "groups": (
         lambda: chain(nn.Conv2d(8, 8, 3, groups=4)),

@@ -37,13 +37,7 @@ class Groups:
     def index(self, layout: Layout, permutations: Permutations) -> Tensor:
         """Where each entry along a dimension comes from; groups without a permutation stay as they are."""
         order_of = {self.axes[name]: order for name, order in permutations.items()}
-        parts, start = [], 0
-        for segment in layout.segments:
-            axis = segment.axis.root()
-            order = order_of.get(axis, torch.arange(axis.size))
-            parts.append((start + order[:, None] * segment.inner + torch.arange(segment.inner)).flatten())
-            start += segment.size
-        return torch.cat(parts)
+        return layout.sources(lambda axis: order_of.get(axis, torch.arange(axis.size)))
 
     def outputs_permuted(self, name: str, tensor: Tensor, permutations: Permutations) -> Tensor:
         """A tensor of layer ``name`` with its output channels permuted; always a copy."""
@@ -70,13 +64,14 @@ def permutation_groups(model: nn.Module, input_size: Sequence[int] = (3, 32, 32)
     """
     like = next(model.parameters())
     coupling = couple(model, torch.zeros(1, *input_size, dtype=like.dtype, device=like.device))
-    axes = {axis.layers[0]: axis for axis in coupling.axes() if _permutable(axis)}
+    bound = {leaf.axis.root() for layout in coupling.vectors.values() for leaf in layout.leaves()}
+    axes = {axis.layers[0]: axis for axis in coupling.axes() if axis not in bound and _permutable(axis)}
     return Groups(coupling.layers, axes, tuple(name for name, _ in bankable_layers(model)))
 
 
 def _permutable(axis: Axis) -> bool:
     # a literal pin is a size in the network's code, which a permutation does not change
-    return axis.blocks == 1 and all(pin.kind == "literal" for pin in axis.pins)
+    return axis.blocks == 1 and not axis.whole_by and all(pin.kind == "literal" for pin in axis.pins)
 
 
 def permute_source(source: State | Source, permutations: Permutations, groups: Groups) -> dict[str, Tensor]:

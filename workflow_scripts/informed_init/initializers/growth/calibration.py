@@ -1,13 +1,11 @@
-"""What is measured on images: inserted batch norms' statistics, and how far a student is from its teacher."""
+"""What is measured on images: the statistics of inserted batch norms."""
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from ...channels.trace import is_dropout
 from ...errors import InputError
 
 _BATCH = 256
@@ -72,42 +70,3 @@ def measure_identity_(model: nn.Module, norms: Sequence[nn.Module], batches: Ite
             norm.running_var.copy_(variance)
             norm.bias.copy_(norm.running_mean)
             norm.weight.copy_((norm.running_var.double() + norm.eps).sqrt())
-
-
-def outputs(model: nn.Module, x: Tensor, training: bool = False) -> list[Tensor]:
-    """All numbers that ``model`` returns for ``x``, as a flat list; dropout is off, the model is not changed.
-
-    In training mode a copy runs, since batch norm would note the batch.
-    """
-    model = copy.deepcopy(model) if training else model
-    with mode(model, training), torch.no_grad():
-        for module in model.modules():
-            if is_dropout(module):
-                module.training = False
-        return list(_tensors(model(x)))
-
-
-def _tensors(value) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        if value.is_floating_point():
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
-
-
-def fidelity(teacher: nn.Module, student: nn.Module, x: Tensor) -> dict[str, float]:
-    """Largest absolute difference of the outputs for the images ``x``, in both modes, dropout off.
-
-    Returns:
-        ``eval`` and ``train``: max |teacher - student|; ``eval_scale`` and ``train_scale``: max |teacher|.
-    """
-    result = {}
-    for name, training in (("eval", False), ("train", True)):
-        theirs, ours = outputs(teacher, x, training), outputs(student, x, training)
-        result[name] = max((a - b).abs().max().item() for a, b in zip(theirs, ours, strict=True))
-        result[f"{name}_scale"] = max(a.abs().max().item() for a in theirs)
-    return result

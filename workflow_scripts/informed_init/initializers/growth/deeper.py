@@ -25,7 +25,7 @@ from ...channels.operations import (
     NOT_IDEMPOTENT,
     NOT_IDEMPOTENT_NAMES,
 )
-from ...channels.trace import graphs, is_dropout, symbolic_graph
+from ...channels.trace import duplicate, graphs, is_dropout, is_plain, symbolic_graph
 from ...errors import InputError
 from .calibration import as_batches, check_data, measure_identity_
 
@@ -38,13 +38,16 @@ def deepen_(
     example_input: Tensor,
     data: Tensor | Iterable[Tensor] | None,
     generator: torch.Generator,
-) -> None:
+) -> tuple[dict[str, nn.Module], list[nn.Module]]:
     """Insert one layer or block, in place, after each name in ``insert`` (a name given twice gets two).
 
     A name is a convolution, a linear layer or a residual block; a pattern with ``*`` stands for every
     convolution it matches. Each becomes an ``nn.Sequential`` of what was there, called ``layer``, and what is
     new. ``data``: training images, one batch or several, for the statistics of inserted batch norms; not
-    needed where the network has none.
+    needed where the network has none. A layer that is registered under several names is replaced under all.
+
+    Returns:
+        What stands now at each name, and the inserted batch norms.
 
     Raises:
         InputError: an unknown name, or a place where insertion is not the identity; the message names it.
@@ -57,7 +60,8 @@ def deepen_(
     if any(norm is not None for _, norm, _ in plans.values()):
         check_data(data, next(name for name, (_, norm, _) in plans.items() if norm is not None))
     new_blocks = {name: [_empty_block(model, name, generator) for _ in range(blocks[name])] for name in blocks}
-    new_norms = []
+    new_norms: list[nn.Module] = []
+    wrapped: dict[str, nn.Module] = {}
     for name, (last, norm, activation) in plans.items():
         parts: list[tuple[str, nn.Module]] = []
         for i in range(1, layers[name] + 1):
@@ -67,15 +71,16 @@ def deepen_(
             if norm is not None:
                 new_norms.append(_norm_like(norm, parts[-1][1].weight))
                 parts.append((f"norm{i}", new_norms[-1]))
-        _wrap_(model, last, parts)
+        wrapped[name] = _wrap_(model, last, parts)
     for name in sorted(new_blocks, key=lambda n: n.count("."), reverse=True):  # inner blocks first
-        _wrap_(model, name, [(f"block{i}", block) for i, block in enumerate(new_blocks[name], 1)])
+        wrapped[name] = _wrap_(model, name, [(f"block{i}", block) for i, block in enumerate(new_blocks[name], 1)])
     if new_norms:
         measure_identity_(model, new_norms, as_batches(data))
+    return wrapped, new_norms
 
 
-def fill_new_(target: nn.Module, names: Sequence[str], data: Tensor | Iterable[Tensor] | None) -> None:
-    """Make the layers of ``target`` that the teacher lacks the identity, in place.
+def fill_new_(target: nn.Module, names: Sequence[str], data: Tensor | Iterable[Tensor] | None) -> list[nn.Module]:
+    """Make the layers of ``target`` that the teacher lacks the identity, in place; returns the new batch norms.
 
     Residual blocks get a branch that ends in zeros and keep their other weights; convolutions and linear
     layers become the identity, batch norms get measured statistics. Whether the place allows it is left to a
@@ -96,21 +101,24 @@ def fill_new_(target: nn.Module, names: Sequence[str], data: Tensor | Iterable[T
     if norms:
         check_data(data, norms[0][0])
         measure_identity_(target, [module for _, module in norms], as_batches(data))
+    return [module for _, module in norms]
 
 
 def _expand(model: nn.Module, insert: Sequence[str]) -> list[str]:
-    modules = dict(model.named_modules())
+    """The names that are meant, each by the first under which its layer is registered."""
+    first = {module: name for name, module in model.named_modules()}
+    modules = dict(model.named_modules(remove_duplicate=False))
     names = []
     for name in insert:
         if "*" in name:
-            matches = [n for n, m in modules.items() if isinstance(m, CONVOLUTIONS) and fnmatchcase(n, name)]
+            matches = [first[m] for n, m in modules.items() if isinstance(m, CONVOLUTIONS) and fnmatchcase(n, name)]
             if not matches:
                 raise InputError(f"insert: no convolution matches {name!r}")
-            names += matches
+            names += dict.fromkeys(matches)
         elif not name or name not in modules:
             raise InputError(f"insert: the network has no layer {name!r}; named_modules() lists them")
         else:
-            names.append(name)
+            names.append(first[modules[name]])
     return names
 
 
@@ -131,7 +139,12 @@ def _site(
             raise InputError(f"cannot deepen at {name!r}: one forward pass calls it {len(calls)} times")
         found += [_tail(model, graph, calls[0])] if calls else []
     if not found:
-        raise InputError(f"cannot deepen at {name!r}: the forward pass does not call it")
+        why = (
+            "the forward pass does not call it"
+            if is_plain(layer)
+            else f"{type(layer).__name__} has a forward of its own"
+        )
+        raise InputError(f"cannot deepen at {name!r}: {why}")
     if len({(last, type(activation)) for last, activation in found}) > 1:
         raise InputError(f"cannot deepen at {name!r}: what follows it differs in training and evaluation")
     last, activation = found[0]
@@ -183,16 +196,16 @@ def _activation(model: nn.Module, node: fx.Node) -> tuple[str | None, nn.Module 
 
 def _identity_like(layer: nn.Module) -> nn.Module:
     """A stride-1 layer with the kernel, groups and bias of ``layer`` that returns what ``layer`` puts out."""
-    weight = layer.weight
-    options = {"bias": layer.bias is not None, "device": weight.device, "dtype": weight.dtype}
-    n = len(weight)
+    like = next(layer.parameters())  # the weight itself may be computed, and change when it is looked at
+    options = {"bias": layer.bias is not None, "device": like.device, "dtype": like.dtype}
+    n = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
     # Constructors draw from the global generator, which is the caller's.
-    with torch.random.fork_rng([weight.device] if weight.is_cuda else []):
+    with torch.random.fork_rng([like.device] if like.is_cuda else []):
         if isinstance(layer, nn.Linear):
             identity = nn.Linear(n, n, **options)
         else:
             options |= {"padding": tuple(k // 2 for k in layer.kernel_size), "groups": layer.groups}
-            identity = type(layer)(n, n, layer.kernel_size, **options)
+            identity = _torch_class(layer)(n, n, layer.kernel_size, **options)
     _identity_("", identity)
     return identity
 
@@ -211,19 +224,29 @@ def _identity_(name: str, layer: nn.Module) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def _torch_class(layer: nn.Module) -> type[nn.Module]:
+    """Torch's own class of a layer, whose constructor is known, where the layer is of a subclass."""
+    return next(cls for cls in type(layer).__mro__ if cls in (*DENSE, *BATCH_NORMS))
+
+
 def _norm_like(norm: nn.Module, weight: Tensor) -> nn.Module:
     """A fresh batch norm with the settings of ``norm``; affine, as its scale must undo the normalization."""
-    return type(norm)(norm.num_features, norm.eps, norm.momentum, device=weight.device, dtype=weight.dtype)
+    return _torch_class(norm)(norm.num_features, norm.eps, norm.momentum, device=weight.device, dtype=weight.dtype)
 
 
-def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> None:
-    parent, _, child = name.rpartition(".")
+def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> nn.Module:
+    """Put what was at ``name`` and ``parts`` in a sequence, wherever that layer is registered."""
     layer = model.get_submodule(name)
     wrapped = nn.Sequential(OrderedDict([("layer", layer), *parts]))
     wrapped.training = layer.training
     for _, part in parts:
         part.train(layer.training)
-    setattr(model.get_submodule(parent), child, wrapped)
+    places = [
+        (parent, child) for parent in model.modules() for child, module in parent._modules.items() if module is layer
+    ]
+    for parent, child in places:
+        setattr(parent, child, wrapped)
+    return wrapped
 
 
 # Residual blocks ----------------------------------------------------------------------------------
@@ -231,7 +254,7 @@ def _wrap_(model: nn.Module, name: str, parts: list[tuple[str, nn.Module]]) -> N
 
 def _empty_block(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
     """A new block like ``name``: weights drawn afresh (He et al. 2015), but its branch ends in zeros."""
-    block = copy.deepcopy(model.get_submodule(name))
+    block = duplicate(model.get_submodule(name))
     for child_name, module in block.named_modules():
         if isinstance(module, DENSE):
             fan_in = module.weight[0].numel()

@@ -1,8 +1,7 @@
 """The entry point: from a teacher to a wider or deeper student that computes the same function."""
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
 import torch
@@ -11,11 +10,13 @@ from torch import Tensor, nn
 from ...channels.axes import Axis
 from ...channels.operations import DENSE
 from ...channels.rules import Coupling, Layer, couple
+from ...channels.trace import duplicate
 from ...errors import InputError
-from .calibration import outputs
+from .comparison import Grown, check_preserved
 from .deeper import deepen_, fill_new_
-from .mapping import draw
-from .wider import PADS, Pad, add_noise_, widened, write_
+from .mapping import Mapping as Copies
+from .mapping import check_drawn, draw, entries
+from .wider import PADS, Pad, add_noise_, resize_, widened, widened_vector, write_
 
 Noise = Literal["none", "absolute", "relative"]
 NOISES = get_args(Noise)
@@ -94,25 +95,69 @@ def grow(
     if random_pad is not None and noise != "none":
         raise InputError(f"random_pad draws all new channels; noise is {noise!r} but must be 'none' with it")
     coupling = couple(teacher, example_input)
-    student, widths, insert, new = _prepare(teacher, target, coupling)
-    mappings = {axis: draw(axis, width, generator) for axis, width in widths.items()}
-    layers = coupling.layers.values()
-    tensors = {layer.name: widened(layer, mappings, random_pad, generator) for layer in layers}
-    if isinstance(target, nn.Module):
-        _check_shapes(teacher, student, tensors)
-    grown = {name: student.get_submodule(name) for name in coupling.layers}  # insertion may change their names
-    for layer in layers:
-        write_(grown[layer.name], tensors[layer.name], layer.depthwise)
-    if insert:
-        deepen_(student, insert, example_input, data, generator)
-    if new:
-        fill_new_(student, new, data)
+    if next(teacher.parameters(), None) is None:
+        raise InputError(f"{type(teacher).__name__} has no parameters to grow")
+    plan = _plan(teacher, target, coupling, generator)
     if random_pad is None:
-        _check_preserved(teacher, student, example_input, new)
+        sample = (
+            None if data is None else example_input
+        )  # whatever its statistics, an inserted batch norm is the identity
+        probing = torch.Generator().manual_seed(0)
+        hint = "its code depends on the widths"
+        if plan.insert:
+            hint += " or on the layers that it is made of"
+        if plan.new:
+            hint = f"its new layers ({', '.join(plan.new)}) cannot all start as the identity"
+        check_preserved(
+            teacher, lambda probe: _build(probe, plan, None, example_input, sample, probing), example_input, hint
+        )
+    grown = _build(teacher, plan, random_pad, example_input, data, generator)
     if noise != "none":
-        for layer in layers:
-            add_noise_(grown[layer.name], layer, mappings, noise, sigma, generator)
-    return student
+        for name, layer in coupling.layers.items():
+            add_noise_(grown.layers[name], layer, plan.mappings, noise, sigma, generator)
+    return grown.student
+
+
+def _build(
+    teacher: nn.Module,
+    plan: "_Plan",
+    random_pad: str | None,
+    example_input: Tensor,
+    data: Tensor | Iterable[Tensor] | None,
+    generator: torch.Generator,
+) -> Grown:
+    """The student of ``teacher``, which is the planned one or a copy of it with other numbers, in its precision."""
+    student = duplicate(teacher)
+    if plan.target is not None:
+        like = next(teacher.parameters())
+        student = duplicate(plan.target).to(like.device, like.dtype).train(teacher.training)
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for name, layer in plan.coupling.layers.items():
+        own = replace(layer, module=teacher.get_submodule(name))
+        tensors[name] = widened(own, plan.mappings, random_pad, generator)
+    for name, layout in plan.coupling.vectors.items():
+        owner, _, key = name.rpartition(".")
+        tensor = teacher.get_submodule(owner).state_dict(keep_vars=True)[key].detach()
+        tensors.setdefault(owner, {})[key] = widened_vector(name, tensor, layout, plan.mappings)
+    aliases = _aliases(teacher)
+    if plan.target is not None:
+        _fill_rest_(teacher, student, tensors, aliases)
+    grown = {name: student.get_submodule(name) for name in plan.coupling.layers}  # insertion may change their names
+    for name, layer in plan.coupling.layers.items():
+        for module in _modules(student, aliases[name]):
+            write_(module, tensors[name])
+            resize_(module, len(entries(layer.rows, plan.mappings, name)), layer.depthwise)
+    for name in tensors.keys() - grown.keys():
+        for module in _modules(student, aliases[name]):
+            write_(module, tensors[name])
+    inserted, norms = {}, []
+    if plan.insert:
+        like = next(student.parameters())
+        x = example_input.to(like.dtype) if example_input.is_floating_point() else example_input
+        inserted, norms = deepen_(student, plan.insert, x, data, generator)
+    if plan.new:
+        norms = fill_new_(student, plan.new, data)
+    return Grown(student, grown, inserted, norms)
 
 
 def net2wider(
@@ -139,15 +184,24 @@ def coupling_groups(model: nn.Module, example_input: Tensor) -> list[CouplingGro
 # From a request to widths -------------------------------------------------------------------------
 
 
-def _prepare(
-    teacher: nn.Module, target: nn.Module | GrowthSpec | Mapping, coupling: Coupling
-) -> tuple[nn.Module, dict[Axis, int], Sequence[str], list[str]]:
-    """The network to fill, the width of each group, the names to insert at, and a target's new modules."""
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be built: the network to fill, if not the teacher's own; the drawn copies of every group; where to insert;
+    and which modules only the target has."""
+
+    coupling: Coupling
+    mappings: Mapping[Axis, Copies]
+    target: nn.Module | None = None
+    insert: Sequence[str] = ()
+    new: Sequence[str] = ()
+
+
+def _plan(
+    teacher: nn.Module, target: nn.Module | GrowthSpec | Mapping, coupling: Coupling, generator: torch.Generator
+) -> _Plan:
     if isinstance(target, nn.Module):
-        like = next(teacher.parameters())
-        student = copy.deepcopy(target).to(like.device, like.dtype).train(teacher.training)
-        widths = _target_widths(coupling, student)
-        return student, widths, (), _new_modules(teacher, student)
+        widths = _target_widths(coupling, target)
+        return _Plan(coupling, _draw(coupling, widths, generator), target, new=_new_modules(teacher, target))
     if isinstance(target, Mapping):
         known = [f.name for f in fields(GrowthSpec)]
         for key in target:
@@ -156,17 +210,48 @@ def _prepare(
         target = GrowthSpec(**target)
     if isinstance(target.insert, str):
         raise InputError(f"growth: insert is the text {target.insert!r}; give a list of names")
-    return copy.deepcopy(teacher), _spec_widths(coupling, target), target.insert, []
+    for name, parameter in teacher.named_parameters():
+        if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):
+            raise InputError(
+                f"{name!r} has a hook on its gradient, which a student would lose: remove it, and add it after"
+            )
+    mappings = _draw(coupling, _spec_widths(teacher, coupling, target), generator)
+    if target.factor > 1:
+        _check_complete(coupling, mappings)
+    return _Plan(coupling, mappings, insert=target.insert)
 
 
-def _spec_widths(coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
+def _check_complete(coupling: Coupling, mappings: Mapping[Axis, Copies]) -> None:
+    """A factor means the whole network: what growth cannot see must not stay as it was without a word."""
+    if coupling.opaque:
+        name, where = next(iter(coupling.opaque.items()))
+        at = "" if where == name else f" ({where})"
+        raise InputError(
+            f"growth: factor: {name!r} makes channels that growth cannot widen{at}; name the layers to widen in widths"
+        )
+    if not mappings:
+        raise InputError(
+            "growth: factor: no layer can be widened but the network's output; docs/net2net.md says what can"
+        )
+
+
+def _draw(coupling: Coupling, widths: Mapping[Axis, int], generator: torch.Generator) -> dict[Axis, Copies]:
+    mappings = {axis: draw(axis, width, generator) for axis, width in widths.items()}
+    check_drawn(coupling, mappings)
+    return mappings
+
+
+def _spec_widths(teacher: nn.Module, coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
     if not spec.factor >= 1:
         raise InputError(f"growth: factor is {spec.factor!r}; a student is never narrower, so use 1 or more")
     asked: dict[Axis, tuple[str, int]] = {}
+    first = {alias: name for name, names in _aliases(teacher).items() for alias in names}
     for name, width in spec.widths.items():
-        layer = coupling.layers.get(name)
+        layer = coupling.layers.get(first.get(name, name))
         if layer is None or not isinstance(layer.module, DENSE) or layer.depthwise:
             why = "has no width of its own" if layer is not None else "is not called by the forward pass"
+            if any(maker == name or maker.startswith(f"{name}.") for maker in coupling.opaque):
+                why = "computes its outputs in code of its own"
             raise InputError(f"growth: widths: {name!r} {why}; name a convolution or linear layer")
         if not isinstance(width, int):
             raise InputError(f"growth: widths: {name!r} is {width!r}; give a whole number of channels")
@@ -227,38 +312,36 @@ def _new_modules(teacher: nn.Module, target: nn.Module) -> list[str]:
     return [n for n, _ in target.named_modules() if n not in old and n.rpartition(".")[0] in old]
 
 
-# Checks -------------------------------------------------------------------------------------------
+def _aliases(model: nn.Module) -> dict[str, list[str]]:
+    """The first name of every module -> all names under which it is registered."""
+    first = {module: name for name, module in model.named_modules()}
+    names: dict[str, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        names.setdefault(first[module], []).append(name)
+    return names
 
 
-def _check_shapes(teacher: nn.Module, target: nn.Module, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Every tensor of the teacher has its place in the target, and the target's shape."""
+def _modules(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """The modules of those names, each once."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    return list(dict.fromkeys(modules[name] for name in names if name in modules))
+
+
+def _fill_rest_(
+    teacher: nn.Module, target: nn.Module, tensors: Mapping[str, Mapping[str, Tensor]], aliases: Mapping[str, list[str]]
+) -> None:
+    """Every tensor of the teacher has its place in the target, and the target's shape; those of no layer are copied."""
     theirs = target.state_dict()
+    first = {alias: name for name, names in aliases.items() for alias in names}
     for key, tensor in teacher.state_dict().items():
         name, _, part = key.rpartition(".")
-        ours = tensors.get(name, {}).get(part, tensor)
+        ours = tensors.get(first[name], {}).get(part, tensor)
         if key not in theirs:
             raise InputError(f"layer {name!r}: the target has no {part!r}")
         if theirs[key].shape != ours.shape:
-            why = "" if name in tensors else " (growth does not know how to widen it)"
+            why = "" if first[name] in tensors else " (growth does not know how to widen it)"
             wanted, got = tuple(theirs[key].shape), tuple(ours.shape)
             raise InputError(f"layer {name!r}: {part} would be {got}, the target has {wanted}{why}")
-        if name not in tensors:
+        if part not in tensors.get(first[name], {}):
             with torch.no_grad():
                 theirs[key].copy_(tensor)
-
-
-def _check_preserved(teacher: nn.Module, student: nn.Module, x: Tensor, new: Sequence[str]) -> None:
-    """Compare the outputs in evaluation mode: the last guard, for code whose effect a graph does not show."""
-    hint = "its code depends on the widths"
-    if new:
-        hint = f"its new layers ({', '.join(new)}) cannot all start as the identity"
-    name = type(teacher).__name__
-    try:
-        ours = outputs(student, x)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"the student of {name} does not run: {str(error).splitlines()[0]}") from error
-    for theirs, our in zip(outputs(teacher, x), ours, strict=True):
-        tolerance = torch.finfo(theirs.dtype).eps ** 0.5 * max(1.0, theirs.abs().max().item())
-        difference = (theirs - our).abs().max().item()
-        if not difference <= tolerance:
-            raise InputError(f"the student of {name} would differ from it by {difference:.3g}: {hint}")

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ...channels.axes import Axis
+from ...channels.axes import Axis, Layout
 from ...channels.operations import CONVOLUTIONS, DENSE
 from ...channels.rules import Layer
 from .mapping import Entries, Mapping, entries
@@ -29,8 +29,8 @@ def widened(
 
     With ``random_pad`` the teacher's entries are kept unscaled and all others are drawn (:func:`_pad`).
     """
-    rows = entries(layer.rows, mappings)
-    columns = None if layer.columns is None else entries(layer.columns, mappings)
+    rows = entries(layer.rows, mappings, layer.name)
+    columns = None if layer.columns is None else entries(layer.columns, mappings, layer.name)
     groups = 1 if columns is None else getattr(layer.module, "groups", 1)
     tensors = {}
     for name, tensor in layer.module.state_dict().items():
@@ -40,13 +40,19 @@ def widened(
             blocks = tensor.chunk(groups)
             tensors[name] = torch.cat(
                 [
-                    _weight(block, rows.block(i, groups), columns.block(i, groups), random_pad, generator)
+                    _weight(block, *(e.block(i, groups, layer.name) for e in (rows, columns)), random_pad, generator)
                     for i, block in enumerate(blocks)
                 ]
             )
         else:
             tensors[name] = _vector(layer, name, tensor, rows, random_pad, generator)
     return tensors
+
+
+def widened_vector(name: str, tensor: Tensor, layout: Layout, mappings: MappingType[Axis, Mapping]) -> Tensor:
+    """A parameter of the code's own with its channels copied along ``layout``, in either mode: a copied scale is as good
+    a start as any."""
+    return tensor.index_select(layout.dim, entries(layout, mappings, name).index.to(tensor.device))
 
 
 def _weight(old: Tensor, rows: Entries, columns: Entries, random_pad: str | None, generator: torch.Generator) -> Tensor:
@@ -111,7 +117,7 @@ def add_noise_(
     ``absolute``: standard deviation ``sigma``; ``relative``: ``sigma`` times that of the weight of the
     teacher's ``layer``. The original channels stay as they are.
     """
-    rows = entries(layer.rows, mappings)
+    rows = entries(layer.rows, mappings, layer.name)
     if rows.unchanged or not isinstance(module, DENSE):
         return
     copies = rows.copies.view(-1, *(1,) * (module.weight.ndim - 1)).to(module.weight.device)
@@ -125,15 +131,18 @@ def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
     return draws.to(like.device)
 
 
-def write_(module: nn.Module, tensors: MappingType[str, Tensor], depthwise: bool) -> None:
-    """Give a layer its new tensors, in place, and make its size attributes agree with them."""
+def write_(module: nn.Module, tensors: MappingType[str, Tensor]) -> None:
+    """Give a module its new tensors, in place; the parameters stay trainable or frozen."""
     for name, tensor in tensors.items():
         if module._parameters.get(name) is not None:
             requires_grad = module._parameters[name].requires_grad
             module._parameters[name] = nn.Parameter(tensor.detach(), requires_grad=requires_grad)
         else:
             module._buffers[name] = tensor.detach()
-    rows = len(next(tensor for tensor in tensors.values() if tensor.ndim))
+
+
+def resize_(module: nn.Module, rows: int, depthwise: bool) -> None:
+    """Make the size attributes of a layer agree with its tensors, and with its ``rows`` channels."""
     if isinstance(module, CONVOLUTIONS):
         if depthwise:
             multiplier = module.out_channels // module.in_channels
