@@ -6,7 +6,7 @@ from ...declarations import initializers
 from ..arms import arm_setting
 from ..banks import bank_spec
 from ..datasets import data_set
-from ..families import cells
+from ..families import cells, selected
 from ..sources import source_tasks
 from .refusals import refuse
 
@@ -18,8 +18,11 @@ def check_tasks(config: Mapping) -> None:
         check_superclasses(config["sources"]["superclasses"], config, config["dataset"], "sources.superclasses")
         _check_pairs(config["tasks"], config, "tasks")
         _check_unseen(config["tasks"], config, "tasks")
+    trained = {arm for family in selected(config).values() for arm in family["arms"]}
+    grouped = data_set(config, config["dataset"]).superclasses
     for arm, section in config["arms"].items():
-        if "tasks" in section:
+        # an overlay that changes the run's data set need not take the arms out that it does not train
+        if "tasks" in section and (grouped or arm in trained):
             _check_arms_tasks(config, arm, section)
 
 
