@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from . import settings
 from .errors import InputError
+from .reference_names import is_reference
 
 PACKAGE = Path(__file__).parent
 HANDED = ("model", "generator", "bank", "source", "teacher", "data")  # what an initializer is given beside its settings
@@ -91,8 +92,17 @@ def initializers() -> dict[str, Declaration]:
 
 @cache
 def architectures() -> dict[str, Declaration]:
-    """Every architecture; ``parameters`` without the number of classes."""
-    return _without(declared("architectures", "architecture"), "num_classes")
+    """Every architecture; ``parameters`` without the number of classes. Looked up by name, a reference to a network of
+    another package or file (:mod:`.reference_names`) is one of them, of which nothing is known."""
+    return _Networks(_without(declared("architectures", "architecture"), "num_classes"))
+
+
+class _Networks(dict):
+    def __missing__(self, name: str) -> Declaration:
+        if not is_reference(name):
+            raise KeyError(name)
+        path = PACKAGE / "architectures" / "references.py"
+        return Declaration(name, "architectures.references", path, ("in_channels", "input_size"), {}, {}, {})
 
 
 def _without(found: Mapping[str, Declaration], *names: str) -> dict[str, Declaration]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from ..declarations import architectures, initializers
-from ..reference_names import is_reference
 from .work import blocks
 
 # every other key of an arm is one of its initializer's settings
@@ -34,9 +33,4 @@ def plugin_modules(config: Mapping, arm: str) -> list[str]:
     """The modules of an arm's initializer and architectures: code of that arm's jobs only."""
     teacher = config["arms"][arm].get("teacher")
     networks = [arm_setting(config, name, "architecture") for name in (arm, *([teacher["arm"]] if teacher else []))]
-    return [initializers()[config["arms"][arm]["initializer"]].module, *map(network_module, networks)]
-
-
-def network_module(architecture: str) -> str:
-    """The module that builds an architecture."""
-    return "architectures.references" if is_reference(architecture) else architectures()[architecture].module
+    return [initializers()[config["arms"][arm]["initializer"]].module, *(architectures()[n].module for n in networks)]
