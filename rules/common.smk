@@ -16,6 +16,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from informed_init.declarations import architectures
 from informed_init.errors import InputError
 from informed_init.plan import (
+    arm_facts,
     arms,
     banks,
     comparisons,
@@ -25,6 +26,7 @@ from informed_init.plan import (
     figures,
     inputs,
     paths,
+    published,
     sources,
     tables,
     tasks,

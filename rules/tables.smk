@@ -21,7 +21,8 @@ rule final_table:
         mem_mb=1000,
         runtime=10,
     params:
-        published=figures.published(config),
+        facts=arm_facts.trained(config),
+        published=published.published_curves(config),
         chance=tasks.chance(config),
     message:
         "Writing the table of final accuracies"
@@ -54,6 +55,8 @@ rule write_audit:
         mem_mb=1000,
         runtime=10,
     params:
+        arms=arm_facts.declared(config),
+        places=tables.audit_places(config),
         recipe=config["recipe"],
         recipes=tables.shared_recipes(config),
         protocols=config["protocols"],
@@ -89,7 +92,8 @@ rule write_table1:
         runtime=10,
     params:
         arms=tables.table_arms(config, "table1"),
-        published=figures.published(config),
+        facts=arm_facts.facts_of(config, tables.table_arms(config, "table1")),
+        published=published.published_curves(config),
         chance=tasks.chance(config),
     message:
         "Writing Table 1"

@@ -131,7 +131,9 @@ rule write_walsh:
         mem_mb=1000,
         runtime=10,
     params:
+        family=tables.table_family(config, "walsh_layout"),
         members=comparisons.table_members(config, "walsh_layout"),
+        published=published.published_trainings(config),
         chance=tasks.chance(config),
     message:
         "Writing Sup-Walsh's results in the published layout"

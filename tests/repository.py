@@ -11,7 +11,18 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "config.yaml", "config", "schemas", "envs", "profiles", "report")
+PARTS = (
+    "Snakefile",
+    "rules",
+    "workflow_scripts",
+    "config.yaml",
+    "config",
+    "published",
+    "schemas",
+    "envs",
+    "profiles",
+    "report",
+)
 
 # small enough for seconds: two sources, one task, two replicas, images of 8 a class, three arms
 MINIATURE = {
@@ -55,7 +66,7 @@ class Repository:
             elif source.is_file():
                 shutil.copy2(source, folder / part)
         self.config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE
-        own = {"arms": ARMS, "figures": FIGURES, "families": {"all": {"arms": list(ARMS)}}, "published": {}}
+        own = {"arms": ARMS, "figures": FIGURES, "families": {"all": {"arms": list(ARMS)}}}
         self.config = copy.deepcopy(self.config | own)
         self.write_config()
 

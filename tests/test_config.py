@@ -7,9 +7,22 @@ from pathlib import Path
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import arms, comparisons, drawings, families, figures, sources, tables, tasks, trainings
+from informed_init.plan import (
+    arms,
+    comparisons,
+    drawings,
+    families,
+    figures,
+    published,
+    sources,
+    tables,
+    tasks,
+    trainings,
+)
 from informed_init.plan.checks import check_config
+from informed_init.report.figures.curves import curve_table
 from repository import ROOT, Repository
+from test_figures import diverge, make_curves
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 EXPANDED = families.expanded(PAPER)
@@ -199,7 +212,7 @@ def test_arms_have_the_tasks_the_paper_gave_them():
 def test_published_means_stand_beside_the_papers_data_only():
     assert figures.figure_spec(EXPANDED, "figure2", "published")["published"]["random"][14] == 60.16
     assert figures.figure_spec(overlay("demo"), "figure2", "published")["published"] == {}
-    assert figures.published(overlay("demo")) == {}
+    assert published.published_curves(overlay("demo")) == {}
 
 
 # ---------------------------------------------------------------- names that a config chooses
@@ -221,8 +234,8 @@ def test_a_run_trains_the_families_that_it_names_and_no_others():
         (("recipe",), "stepwize", "recipe: recipe 'stepwize' does not exist; did you mean 'stepwise'?"),
         (
             ("tables", "table1", "family"),
-            "tyni",
-            "tables.table1.family: family 'tyni' does not exist; did you mean 'tiny'?",
+            "tinny",
+            "tables.table1.family: family 'tinny' does not exist; did you mean 'tiny'?",
         ),
         (("drawings", "bank"), "random", "drawings.bank: arm 'random' draws from no bank; name one that does"),
     ],
@@ -231,3 +244,32 @@ def test_a_choice_of_what_is_not_there_is_one_clear_line(path, value, message):
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         check_config(changed(*path, value=value))
     assert "\n" not in str(caught.value)
+
+
+def test_published_numbers_follow_what_an_arm_is_and_not_its_name():
+    arms_of = PAPER["arms"]
+    moved = {**arms_of, "k-two": arms_of["euclid-k2"], "euclid-k2": arms_of["euclid-k3"]}
+    found = published.published_curves(families.expanded({**PAPER, "arms": moved}))
+    ours = published.published_curves(EXPANDED)
+    assert found["k-two"] == ours["euclid-k2"] and found["euclid-k2"] == ours["euclid-k3"]
+    assert len(ours) == 42 and all(len(means) == 15 and 10 < max(means) < 70 for means in ours.values())
+    # made images, another network, another number of models: nothing was published
+    for key, value in (("dataset", "procedural"), ("architecture", "resnet18-small")):
+        assert "random" not in published.published_curves(families.expanded(changed(key, value=value)))
+
+
+def test_a_figure_counts_a_diverged_training_as_guessing_on_its_own_tasks():
+    spec = figures.figure_spec(EXPANDED, "figure9", "controlled")
+    assert spec["chance"] == {"tinyimagenet": 0.5}
+    levels = {entry["arm"]: 30 for entry in spec["arms"]}
+    curves = make_curves(levels, ("tinyimagenet",), 1, 2, recipe="tiny")
+    drawn = curve_table(diverge(curves, "tiny-random", "tinyimagenet", 0, epoch=2), spec).set_index(["arm", "epoch"])
+    assert drawn.loc[("tiny-random", 2), "mean"] == 0.5
+
+
+def test_a_figure_is_told_how_each_arms_weights_are_set():
+    told = {entry["arm"]: entry["method"] for entry in figures.figure_spec(EXPANDED, "controls", "controlled")["arms"]}
+    assert told["random"] == "default" and told["euclid-k2"] == "euclid" and told["he-scaled-k2"] == "he-scaled"
+    controls = ("clustered-untrained-k2", "clustered-live-k2", "clustered-rescaled-k2", "resampled", "shuffled")
+    assert [told[arm] for arm in controls] == ["untrained", "live", "rescaled", "reservoir", "shuffled"]
+    assert len(set(told.values())) == len(told)

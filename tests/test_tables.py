@@ -2,7 +2,6 @@
 
 import textwrap
 from collections import namedtuple
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 import yaml
 from docutils.core import publish_parts
 from informed_init.errors import InputError
-from informed_init.plan import figures, tasks
+from informed_init.plan import arm_facts, figures, published, tables, tasks
+from informed_init.plan.families import expanded
 from informed_init.report.audit import (
     attribution,
     attribution_parts,
@@ -21,7 +21,7 @@ from informed_init.report.audit import (
     display_audit,
 )
 from informed_init.report.best_rates import best_rates, display_best_rates
-from informed_init.report.claims import CLAIMS, Claim, Contrast
+from informed_init.report.claims import CLAIMS, Claim, Contrast, named
 from informed_init.report.curves import cell_matrix, write_csv
 from informed_init.report.statistics import holm, mean_interval, paired_difference
 from informed_init.report.tables import (
@@ -33,6 +33,7 @@ from informed_init.report.tables import (
     table1,
     to_latex,
     to_markdown,
+    with_facts,
 )
 from jinja2 import Environment
 from repository import ROOT
@@ -41,6 +42,12 @@ from test_drawings import Job
 from test_figures import diverge, make_curves
 
 TASKS = ("a", "b", "c", "d", "e")
+CONTROLS = ["clustered-untrained-k2", "he-scaled-k2", "shuffled", "gaussian"]
+
+# the paper's arms as its config has them
+PAPER = expanded(yaml.safe_load((ROOT / "config.yaml").read_text()))
+ARMS, PLACES = arm_facts.declared(PAPER), tables.audit_places(PAPER)
+NAMED = named(CLAIMS, ARMS, PLACES)
 
 
 def both_protocols(published, controlled):
@@ -60,7 +67,7 @@ def claim_verdicts(table, protocol):
 
 def test_the_audit_finds_planted_effects_and_says_which_arms_are_missing():
     planted = {"random": 60, "gabor-1": 61, "euclid-k2": 68, "fourier-k2": 68, "pretrained": 60}
-    table = audit(both_protocols(planted, planted | {"euclid-k2": 60.5, "pretrained": 66}))
+    table = audit(both_protocols(planted, planted | {"euclid-k2": 60.5, "pretrained": 66}), NAMED)
     published, controlled = (claim_verdicts(table, protocol) for protocol in ("published", "controlled"))
     assert published["a"] == published["j"] == "supported"
     assert controlled["a"] == controlled["j"] == "not supported"
@@ -109,7 +116,7 @@ def test_a_contrast_of_means_averages_its_arms_cell_by_cell():
 
 def test_one_training_leaves_the_audit_open():
     curves = make_curves({"random": 60, "pretrained": 60}, tasks=("a",), replicas=1)
-    table = audit(curves)
+    table = audit(curves, NAMED)
     row = table[table.claim == "j"].iloc[0]
     assert row["controlled_claim_verdict"] == "undecided" and np.isnan(row["controlled_low"])
     assert "n = 1: no interval; open" in to_markdown(display_audit(table))
@@ -120,19 +127,79 @@ def test_the_recipe_of_an_audit_is_chosen_and_a_diverged_training_is_counted():
     good, bad = make_curves(levels), make_curves(levels | {"pretrained": 80}, recipe="augmented")
     curves = pd.concat([diverge(good, "pretrained", "a", 0, epoch=2), bad])
     with pytest.raises(InputError, match="several recipes"):
-        audit(curves)
-    row = audit(curves, recipe="stepwise").set_index("claim").loc["j"]
+        audit(curves, NAMED)
+    row = audit(curves, NAMED, recipes={"own": "stepwise"}).set_index("claim").loc["j"]
     assert row["controlled_diverged"] == 1 and row["controlled_difference"] < -4  # 50 points lost in 1 cell of 9
-    assert audit(curves, recipe="augmented").set_index("claim").loc["j", "controlled_difference"] > 15
+    assert audit(curves, NAMED, recipes={"own": "augmented"}).set_index("claim").loc["j", "controlled_difference"] > 15
 
 
 def test_published_numbers_of_the_claims_are_those_of_the_published_curves():
-    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["published"]
-    for contrast in (contrast for claim in CLAIMS for contrast in claim.contrasts):
-        plus, minus = (np.mean([config[arm][-1] for arm in arms]) for arms in (contrast.plus, contrast.minus))
-        # the config quotes one of three published runs of the arms that families share
+    means = published.published_curves(PAPER)
+    for contrast in (contrast for claim in NAMED for contrast in claim.contrasts):
+        plus, minus = (np.mean([means[arm][-1] for arm in arms]) for arms in (contrast.plus, contrast.minus))
+        # the file quotes one of three published runs of the arms that families share
         shared = len(contrast.plus) == 1 and contrast.plus[0].endswith("-k10") and contrast.minus[0][-2:] != "k2"
         assert contrast.published == pytest.approx(plus - minus, abs=0.8 if shared else 0.011), contrast.text
+
+
+# ---------------------------------------------------------------- claims are about what arms are
+
+
+def with_arms(**changed):
+    """The paper's config with arms changed or added, under names that say nothing."""
+    return expanded({**PAPER, "arms": {**PAPER["arms"], **changed}})
+
+
+def test_an_arm_with_another_k_is_never_judged_as_the_claims_k_whatever_it_is_called():
+    bank = {"method": "euclid", "k": 7, "models": 10}
+    config = with_arms(**{"euclid-k2": {"initializer": "clustered", "bank": bank}})
+    (claim,) = named(CLAIMS[:1], arm_facts.declared(config), PLACES)
+    curves = make_curves({"random": 60, "euclid-k2": 80}, TASKS, epochs=1)
+    rows = audit(curves, [claim])
+    assert rows["controlled_finding"].tolist()[0] == "not run"
+    assert rows["contrast"][0] == "initializer clustered (k = 2, method = euclid, models = 10) - random > 4"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("models", 9), ("trained", False), ("taps", "live"), ("disjoint", True), ("method", "fourier-magnitude")],
+)
+def test_every_fact_of_a_bank_counts(key, value):
+    bank = {"method": "euclid", "k": 2, "models": 10, key: value}
+    config = with_arms(**{"euclid-k2": {"initializer": "clustered", "bank": bank}})
+    (claim,) = named(CLAIMS[:1], arm_facts.declared(config), PLACES)
+    assert "euclid-k2" not in claim.contrasts[0].plus
+
+
+def test_an_arm_is_judged_by_what_it_is_under_any_name():
+    bank = {"method": "euclid", "k": 2, "models": 10, "taps": "all"}  # what is the default may be said
+    arms = {"Bob": {"initializer": "clustered", "rescale": "none", "bank": bank}}
+    config = with_arms(**arms)
+    config["arms"] = {name: section for name, section in config["arms"].items() if name != "euclid-k2"}
+    (claim,) = named(CLAIMS[:1], arm_facts.declared(config), PLACES)
+    assert claim.contrasts[0].plus == ("Bob",)
+    table = audit(make_curves({"random": 60, "Bob": 68}, TASKS, epochs=1), [claim])
+    assert table["controlled_difference"][0] == pytest.approx(8, abs=1)
+    # on another network it is another arm
+    config["arms"]["Bob"]["architecture"] = "resnet18-small"
+    assert named(CLAIMS[:1], arm_facts.declared(config), PLACES)[0].contrasts[0].plus != ("Bob",)
+
+
+def test_a_claim_about_a_place_that_the_config_does_not_name_stays_open():
+    own = {"own": PLACES["own"]}
+    claims = {claim.key: claim for claim in named(CLAIMS, ARMS, own)}
+    assert claims["a"].contrasts == NAMED[0].contrasts
+    assert not set(claims["h"].contrasts[0].arms) & set(ARMS)
+
+
+def test_tables_have_what_an_arm_is_at_their_side():
+    table = pd.DataFrame({"arm": ["euclid-l2", "tiny-random", "unknown"], "k": ["kept", "as", "is"]})
+    told = with_facts(table, ARMS)
+    assert told.columns.tolist()[:2] == ["arm", "k"] and told["k"].tolist() == ["kept", "as", "is"]
+    first, second, third = told.to_dict("records")
+    assert (first["method"], first["models"], first["layers"], first["trained"]) == ("euclid", 10, 2, True)
+    assert (second["initializer"], second["dataset"]) == ("default", "tinyimagenet") and pd.isna(second["method"])
+    assert pd.isna(third["initializer"])
 
 
 def test_the_final_table_counts_the_diverged_and_shows_test_images_once():
@@ -152,7 +219,7 @@ def test_the_final_table_counts_the_diverged_and_shows_test_images_once():
 def test_attribution_finds_a_planted_share_with_an_interval_that_holds_it():
     levels = {"random": 60, "euclid-k2": 66, "he-scaled-k2": 63, "shuffled": 60}
     curves = make_curves(levels, tasks=("a", "b", "c", "d", "e"), replicas=3, epochs=1)
-    table = attribution(curves).set_index("arm")
+    table = attribution(curves, "random", "euclid-k2", controls=CONTROLS).set_index("arm")
     half, none = table.loc["he-scaled-k2"], table.loc["shuffled"]
     assert half.share == pytest.approx(0.5, abs=0.15) and half.share_low < 0.5 < half.share_high < 1
     assert none.share_low < 0 < none.share_high < 0.5
@@ -168,7 +235,7 @@ def test_attribution_finds_a_planted_share_with_an_interval_that_holds_it():
 
 def test_attribution_of_no_gain_gives_no_share():
     curves = make_curves({"random": 60, "euclid-k2": 60, "shuffled": 60}, epochs=1)
-    table = attribution(curves).set_index("arm")
+    table = attribution(curves, "random", "euclid-k2", controls=CONTROLS).set_index("arm")
     assert np.isnan(table.loc["shuffled", "share"])
     assert table.loc["shuffled", "note"] == "the full gain is not distinguishable from zero: no share"
 
@@ -183,6 +250,7 @@ def test_attribution_says_not_run_for_a_recipe_that_the_run_did_not_train():
     )
     arms = ["random", "gabor-1", "euclid-k2"]
     options = {"protocols": ["controlled", "published"], "recipes": ["stepwise", "augmented"], "arms": arms}
+    options |= {"baseline": "random", "full": "euclid-k2", "controls": CONTROLS}
     table = attributions(curves, **options)
     rows = table.set_index(["protocol", "recipe", "arm"])
     assert rows.index.is_unique and "random" not in set(table["arm"])
@@ -209,7 +277,7 @@ def test_every_arm_is_compared_at_its_own_best_rate():
     curves = pd.concat(
         [curves, make_curves({"random": 99, "x": 10}, TASKS, epochs=2, protocol="published", recipe="low")]
     )
-    table = best_rates(curves, ["random", "x", "y"], ["low", "high"]).set_index("arm")
+    table = best_rates(curves, ["random", "x", "y"], ["low", "high"], baseline="random").set_index("arm")
     assert table["recipe"].to_dict() == {"random": "high", "x": "low", "y": "high"}
 
     def cells(arm, recipe, metric):
@@ -236,15 +304,15 @@ def test_test_images_choose_no_rate_and_a_diverged_training_counts_against_one()
     curves = at_rates(low={"random": 60}, high={"random": 62})
     high = curves["recipe"] == "high"
     curves.loc[~high, "test_accuracy"] += 20
-    assert best_rates(curves, ["random"], ["low", "high"])["recipe"].tolist() == ["high"]
+    assert best_rates(curves, ["random"], ["low", "high"], baseline="random")["recipe"].tolist() == ["high"]
     last = curves[high].pipe(diverge, "random", "a", 0, epoch=2)
-    table = best_rates(pd.concat([curves[~high], last]), ["random"], ["low", "high"])
+    table = best_rates(pd.concat([curves[~high], last]), ["random"], ["low", "high"], baseline="random")
     assert table["recipe"].tolist() == ["low"] and table["diverged"].tolist() == [0]
 
 
 def test_arms_and_rates_that_were_not_run_are_named():
     curves = at_rates(low={"random": 60, "x": 64}, high={"random": 61})
-    table = best_rates(curves, ["x", "z"], ["low", "high", "higher"])
+    table = best_rates(curves, ["x", "z"], ["low", "high", "higher"], baseline="random")
     notes = table.set_index("arm")["note"]
     assert notes["x"] == "interval over tasks and replicas; not run under high, higher"
     assert notes["random"].endswith("not run under higher") and notes["z"] == "not run"
@@ -252,10 +320,10 @@ def test_arms_and_rates_that_were_not_run_are_named():
     (line,) = (line for line in words.splitlines() if line.startswith("| x "))
     assert "| not run " in line and f"**{table['val_mean'][1]:.2f}**" in line and "+" in line and "5 x 3" in line
 
-    alone = best_rates(curves[curves["arm"] == "x"], ["x"], ["low"]).set_index("arm")
+    alone = best_rates(curves[curves["arm"] == "x"], ["x"], ["low"], baseline="random").set_index("arm")
     assert alone.loc["x", "note"].endswith("no difference: random was not run") and alone.loc["x", "test_mean"] > 60
-    assert best_rates(curves, ["random"], ["unknown"])["note"].tolist() == ["not run"]
-    single = best_rates(make_curves({"random": 60, "x": 61}, ("a",), 1), ["x"], ["stepwise"])
+    assert best_rates(curves, ["random"], ["unknown"], baseline="random")["note"].tolist() == ["not run"]
+    single = best_rates(make_curves({"random": 60, "x": 61}, ("a",), 1), ["x"], ["stepwise"], baseline="random")
     assert "n = 1: no interval" in to_markdown(display_best_rates(single))
 
 
@@ -334,14 +402,15 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
     names = ("audit", "attribution", "best_rates")
     output = {f"{name}_{kind}": tmp_path / f"{name}.{kind}" for name in names for kind in ("csv", "markdown")}
     params = {"recipe": "stepwise", "recipes": ["stepwise", "augmented"], "protocols": ["controlled"], "chance": 10.0}
-    params |= {"rates": ["stepwise", "rate-0.1"], "rate_arms": list(levels)}
+    params |= {"rates": ["stepwise", "rate-0.1"], "rate_arms": list(levels), "arms": ARMS, "places": PLACES}
     curves = {"curves": [tmp_path / "curves.csv"]}
     Job(tmp_path, input=curves, output=output | {"html": tmp_path / "audit.html"}, params=params).run(
         "report/write_audit.py"
     )
     text = {name: (tmp_path / f"{name}.markdown").read_text() for name in names}
     assert "SUPPORTED when all its" in text["audit"] and "recipe `augmented`\n\nnot run" in text["attribution"]
-    assert "not run under rate-0.1" in text["best_rates"]
+    assert "not run under rate-0.1" in text["best_rates"] and "Every arm was trained" not in text["best_rates"]
+    assert "every arm at `stepwise`, no arm at `rate-0.1`" in text["best_rates"]
     whole = (tmp_path / "audit.html").read_text()
     assert all(words in whole for words in ("Clustering beats random", "What each control keeps", "best learning rate"))
     assert pd.read_csv(tmp_path / "best_rates.csv")["arm"].tolist() == list(levels)
@@ -354,7 +423,7 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
 def test_the_table_scripts_write_every_format(tmp_path):
     write_csv(tiny({"tiny-random": 30, "tiny-clustered": 35}, 5), tmp_path / "curves.csv")
     curves = {"curves": [tmp_path / "curves.csv"]}
-    params = {"arms": TINY, "published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
+    params = {"arms": TINY, "facts": ARMS, "published": {"tiny-random": [20.0] * 15}, "chance": {"tinyimagenet": 0.5}}
     output = {kind: tmp_path / f"table1.{kind}" for kind in ("csv", "markdown", "latex", "html")}
     Job(tmp_path, input=curves, output=output, params=params).run("report/write_table1.py")
     texts = {kind: path.read_text() for kind, path in output.items()}
@@ -416,8 +485,6 @@ def test_tables_and_the_whole_report_have_captions():
     params = {"recipe": "stepwise", "rates": ["stepwise", "rate-0.1"], "rate_arms": ["random", "euclid-k2"]}
     for name, target in (
         ("audit", "audit"),
-        ("attribution", "audit"),
-        ("best_rates", "audit"),
         ("final", "final_table"),
     ):
         assert f"snakemake {target} --cores 2" in caption(name, params=params)
@@ -425,6 +492,11 @@ def test_tables_and_the_whole_report_have_captions():
     whole = caption("workflow")
     assert "Read the audit first" in whole and "5 replicas" in whole
     assert whole.index("showCategory('Audit')") < whole.index("showCategory('Figures')")
+
+
+def test_every_caption_belongs_to_a_rule():
+    rules = "".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
+    assert [path.name for path in (ROOT / "report").glob("*.rst") if f"report/{path.name}" not in rules] == []
 
 
 def test_every_kind_of_drawing_has_a_caption():

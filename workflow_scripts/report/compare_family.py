@@ -5,7 +5,7 @@ from informed_init.jobs import logged
 from informed_init.report import comparison
 from informed_init.report.curves import read_curves, write_csv
 from informed_init.report.figures.comparison import draw_compared, draw_costs
-from informed_init.report.tables import document, page
+from informed_init.report.tables import document, page, with_facts
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
@@ -14,7 +14,7 @@ if __name__ == "__main__":
         curves = read_curves(job.input.curves)
         costs = comparison.total_costs(comparison.read_costs(job.input.records))
         table = comparison.compare(curves, costs, spec, chance=chance)
-        write_csv(table, out.table_csv)
+        write_csv(with_facts(table, {member["arm"]: member["facts"] for member in spec["members"]}), out.table_csv)
         parts = comparison.parts(table)
         write_text(out.markdown, document(parts))
         write_text(out.html, page(spec["title"], parts))

@@ -10,8 +10,8 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         curves = read_curves(job.input.curves)
-        table = published_layout(curves, job.params.members, chance=job.params.chance)
+        table = published_layout(curves, job.params.members, job.params.published, chance=job.params.chance)
         write_csv(table, job.output.csv)
-        parts = [display_published(table), NOTE]
+        parts = [display_published(table), NOTE.format(family=job.params.family)]
         write_text(job.output.markdown, document(parts))
         write_text(job.output.html, page("Sup-Walsh in the layout of its published tables", parts))

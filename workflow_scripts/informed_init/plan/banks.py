@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..facts import BANK_DEFAULTS
 from .arms import arm_setting
 from .work import ordered
 
@@ -11,7 +12,7 @@ def bank_spec(config: Mapping, arm: str) -> dict | None:
     bank = config["arms"][arm].get("bank")
     if bank is None:
         return None
-    defaults = {"k": None, "layers": None, "trained": True, "taps": "all", "disjoint": False}
+    defaults = {key.removeprefix("aligned_"): value for key, value in BANK_DEFAULTS.items()}
     return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})
 
 

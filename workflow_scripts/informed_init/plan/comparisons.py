@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from ..facts import method
+from .arm_facts import arm_facts
 from .arms import arm_setting
 from .families import family_cells, family_recipes, selected
 from .tables import table_family
@@ -37,6 +39,8 @@ def comparison_spec(config: Mapping, family: str) -> dict:
         member |= {"baseline": by_template.get((baseline, prefix)), "label": template}
         member["panel"] = prefix.rstrip("-")
         teacher = config["arms"][member["arm"]].get("teacher")
+        member["facts"] = arm_facts(config, member["arm"])
+        member["method"] = method(member["facts"])
         member["teacher"] = None if teacher is None else [teacher["arm"], teacher["recipe"]]
     return ordered(
         {

@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping
 
-from .arms import arm_setting
-from .datasets import data_set
+from ..facts import method
+from .arm_facts import facts_of
 from .families import cells
+from .published import published_curves
+from .tasks import chance
 from .work import ordered
-
-
-def published(config: Mapping) -> dict[str, list[float]]:
-    """The published means of the arms that this run trains on the paper's data; images made by code and folders of
-    somebody's own have none."""
-    return {
-        arm: means
-        for arm, means in ordered(config["published"]).items()
-        if arm in config["arms"] and data_set(config, arm_setting(config, arm, "dataset")).archives
-    }
 
 
 def figure_arms(config: Mapping, figure: str) -> dict[str, str]:
@@ -50,11 +42,14 @@ def figure_cells(config: Mapping, figure: str, protocol: str) -> list[tuple[str,
 
 
 def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
-    """What ``figures.draw_curves`` is told: title, arms with labels, and the published means under ``published``."""
+    """What drawing a figure is told: title, arms with labels and methods, the accuracy of guessing, and the published means
+    under ``published``."""
     section, arms = config["figures"][figure], figure_arms(config, figure)
     spec = {key: value for key, value in section.items() if key not in ("arms", "protocols")}
     spec |= {"protocol": protocol, "recipe": figure_recipe(config, figure)}
-    spec["arms"] = [{"arm": arm, "label": label} for arm, label in arms.items()]
+    facts = facts_of(config, arms)
+    spec["arms"] = [{"arm": arm, "label": label, "method": method(facts[arm])} for arm, label in arms.items()]
+    spec["chance"] = chance(config, arms)
     if protocol == "published":
-        spec["published"] = {arm: means for arm, means in published(config).items() if arm in arms}
+        spec["published"] = {arm: means for arm, means in published_curves(config).items() if arm in arms}
     return ordered(spec)

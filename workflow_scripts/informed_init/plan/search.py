@@ -8,16 +8,13 @@ from dataclasses import asdict, fields
 
 from ..search.rungs import Plan, Sizes
 from ..search.shapes import Shape
+from .published import published_test_accuracy
 from .tasks import image_shape, num_classes
 from .work import block_members, blocks, ordered
 
 CHOSEN = "chosen"  # the architecture that a search ends with
 SHAPE_KEYS = tuple(field.name for field in fields(Shape))
-MODEL_KEYS = (
-    "architecture",
-    "recipe",
-    "published",
-)  # every other key of a final model is a setting of its architecture
+MODEL_KEYS = ("architecture", "recipe")  # every other key of a final model is a setting of its architecture
 FEATURES = {"method": "pca", "images": 500}
 PARTS = ("per_class", "confusion", "features")  # what is drawn of every final model
 
@@ -167,7 +164,10 @@ def final_spec(config: Mapping, model: str, block: str) -> dict:
 def pages_spec(config: Mapping) -> dict:
     """What the pages of the final models are told beside their results."""
     section = config["search"]
-    models = [{"name": name, **section["final"]["models"][name]} for name in final_models(config)]
+    models = []
+    for name in final_models(config):
+        known = published_test_accuracy(section["dataset"], section["final"]["models"][name]["architecture"])
+        models.append({"name": name, "published": known, **section["final"]["models"][name]})
     chance = 100.0 / sizes(config, section["recipe"]).classes
     return ordered({"task": task(config)["name"], "chance": chance, "models": models})
 

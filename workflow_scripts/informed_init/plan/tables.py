@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .families import family_cells, family_recipes, selected
+from .work import ordered
 
 
 def table_family(config: Mapping, table: str) -> str | None:
@@ -37,3 +38,10 @@ def rate_recipes(config: Mapping) -> list[str]:
 def shared_recipes(config: Mapping) -> list[str]:
     """The recipes under which the shares of the controls are told, one table each."""
     return (config.get("tables", {}).get("attribution") or {}).get("recipes", [config["recipe"]])
+
+
+def audit_places(config: Mapping) -> dict[str, dict]:
+    """Where the paper's claims are judged: place -> ``architecture``, ``dataset`` and ``recipe``, the run's own if not said."""
+    said = (config.get("tables", {}).get("audit") or {}) | {"own": {}}
+    own = {key: config[key] for key in ("architecture", "dataset", "recipe")}
+    return ordered({name: own | section for name, section in said.items() if section is not None})

@@ -1,6 +1,6 @@
 """The tasks that arms are evaluated on, their classes and the shape of their images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..tasks import catalog
 from .arms import arm_setting
@@ -41,10 +41,10 @@ def image_shape(config: Mapping, dataset: str, settings: Mapping) -> list[int]:
     return [1 if settings.get("grayscale") else known.channels, size, size]
 
 
-def chance(config: Mapping) -> dict[str, float]:
-    """The accuracy of guessing, in percent, by task: what a diverged training counts as."""
+def chance(config: Mapping, arms: Iterable[str] | None = None) -> dict[str, float]:
+    """The accuracy of guessing, in percent, by task of these arms (all if not given): what a diverged training counts as."""
     levels = {}
-    for arm in config["arms"]:
+    for arm in config["arms"] if arms is None else arms:
         dataset = arm_setting(config, arm, "dataset")
         for task in tasks(config, arm):
             levels[task["name"]] = 100.0 / num_classes(config, dataset, task["superclasses"])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from .claims import CLAIMS, VERDICT_RULE, Claim, Contrast
+from .claims import VERDICT_RULE, Claim, Contrast
 from .curves import cell_matrix, count_diverged, shared_cells
 from .statistics import ALPHA, Verdict, claim_p_value, holm, mean_interval, paired_difference, verdict
 from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text
@@ -23,17 +23,17 @@ FINDINGS = {"supported": "as claimed", "not supported": "not as claimed", "undec
 
 def audit(
     curves: pd.DataFrame,
+    claims: Sequence[Claim],
     *,
-    claims: Sequence[Claim] = CLAIMS,
-    recipe: str | None = None,
+    recipes: Mapping[str, str] | None = None,
     chance: float | Mapping[str, float] = 10.0,
 ) -> pd.DataFrame:
     """The claims against the curves of one run: a row per contrast with what was found under both protocols.
 
     Args:
         curves: of one run; arms that a contrast needs may be missing.
-        claims: default those of the paper.
-        recipe: taken where a contrast's arms were trained under several.
+        claims: with the arms' names in their contrasts (:func:`.claims.named`).
+        recipes: place -> the recipe under which claims about it are judged; without it arms may have one recipe each.
         chance: see :func:`curves.cell_matrix`.
 
     Returns:
@@ -54,7 +54,11 @@ def audit(
     parts = [pd.DataFrame(columns)]
     for protocol in OUTCOMES:
         groups = [
-            [_compare(curves, contrast, protocol, recipe, chance) for contrast in claim.contrasts] for claim in claims
+            [
+                _compare(curves, contrast, protocol, (recipes or {}).get(claim.place), chance)
+                for contrast in claim.contrasts
+            ]
+            for claim in claims
         ]
         p_values = [_claim_p(rows) for rows in groups]
         results = []
@@ -81,7 +85,7 @@ def _compare(
 ) -> dict:
     """Numbers and finding of one contrast under one protocol."""
     rows = curves[(curves["protocol"] == protocol) & curves["arm"].isin(contrast.arms)]
-    if recipe is not None and (rows["recipe"] == recipe).any():
+    if recipe is not None:
         rows = rows[rows["recipe"] == recipe]
     trained = set(rows["arm"])
     missing = [arm for arm in contrast.arms if arm not in trained]
@@ -180,10 +184,10 @@ def _contrast_cell(record: Mapping, protocol: str) -> str:
 
 def attribution(
     curves: pd.DataFrame,
-    baseline: str = "random",
-    full: str = "euclid-k2",
+    baseline: str,
+    full: str,
     *,
-    controls: Sequence[str] | None = None,
+    controls: Sequence[str],
     protocol: str = "controlled",
     recipe: str | None = None,
     chance: float | Mapping[str, float] = 10.0,
@@ -196,7 +200,7 @@ def attribution(
     says so otherwise.
 
     Args:
-        controls: :func:`default_controls` if not given.
+        controls: arms that keep one property of ``full`` and lack others (:data:`.claims.CONTROLS`).
         recipe: needed when the curves hold several under ``protocol``.
 
     Returns:
@@ -207,7 +211,7 @@ def attribution(
     rows = curves[(curves["protocol"] == protocol) & (recipe is None or curves["recipe"] == recipe)]
     trained = set(rows["arm"])
     result = []
-    for arm in (full, *(default_controls(full) if controls is None else controls)):
+    for arm in (full, *controls):
         row = {"arm": arm, "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0}
         missing = [name for name in (arm, baseline, full) if name not in trained]
         if missing:
@@ -228,21 +232,15 @@ def attribution(
     return as_floats(pd.DataFrame(result, columns=["arm", *floats, *counts, "note"]), floats)
 
 
-def default_controls(full: str) -> list[str]:
-    """The controls of a clustered arm: those with the same k, and those without k."""
-    suffix = full[full.rfind("-k") :] if "-k" in full else ""
-    names = ("clustered-untrained", "clustered-live", "clustered-rescaled", "he-scaled")
-    return [*(f"{name}{suffix}" for name in names), "shuffled", "resampled", "gaussian"]
-
-
 def attributions(
     curves: pd.DataFrame,
     *,
     protocols: Sequence[str],
     recipes: Sequence[str],
+    baseline: str,
+    full: str,
+    controls: Sequence[str],
     arms: Sequence[str] = (),
-    baseline: str = "random",
-    full: str = "euclid-k2",
     chance: float | Mapping[str, float] = 10.0,
 ) -> pd.DataFrame:
     """:func:`attribution` under each protocol and recipe: its columns after ``protocol, recipe``.
@@ -250,12 +248,12 @@ def attributions(
     ``arms`` (e.g. the paper's other methods) stand before the controls; ``baseline`` and ``full`` among them count
     once. What was not trained under a protocol and recipe has the note ``not run``.
     """
-    names = dict.fromkeys([*arms, *default_controls(full)])
-    controls = [name for name in names if name not in (baseline, full)]
+    names = dict.fromkeys([*arms, *controls])
+    compared = [name for name in names if name not in (baseline, full)]
     parts = []
     for protocol in protocols:
         for recipe in recipes:
-            names = {"controls": controls, "protocol": protocol, "recipe": recipe}
+            names = {"controls": compared, "protocol": protocol, "recipe": recipe}
             part = attribution(curves, baseline, full, **names, chance=chance)
             part.insert(0, "protocol", protocol)
             part.insert(1, "recipe", recipe)

@@ -10,8 +10,9 @@ from .curves import cell_matrix, count_diverged, pair, shared_cells
 from .statistics import holm, mean_interval, paired_difference
 from .tables import NOT_RUN, as_floats, interval_text, number_text
 
+EVERYWHERE = "Every arm was trained at every learning rate of the grid under `controlled`."
 RULE = (
-    "Every arm was trained at every learning rate of the grid under `controlled`. An arm's rate (bold) is the one with "
+    "An arm's rate (bold) is the one with "
     "the best mean accuracy on held-out training images after the last epoch; test images choose nothing. At these "
     "rates the arms are compared on test images, paired by task and replica, with the baseline at its own best rate. "
     "p is Holm-corrected over the arms that were compared."
@@ -27,7 +28,7 @@ def best_rates(
     arms: Sequence[str],
     recipes: Sequence[str],
     *,
-    baseline: str = "random",
+    baseline: str,
     chance: float | Mapping[str, float] = 10.0,
 ) -> pd.DataFrame:
     """The arms compared with ``baseline`` once each has the best of ``recipes``, which differ in learning rate.
@@ -111,7 +112,7 @@ def at_best_rate(
 
 def display_best_rates(table: pd.DataFrame) -> pd.DataFrame:
     """:func:`best_rates` in words: validation accuracy at every rate, the chosen one in bold, and the comparison."""
-    recipes = [name.removeprefix("val_") for name in table.columns if name.startswith("val_") and name != "val_mean"]
+    recipes = _recipes(table)
     lines = []
     for row in table.to_dict("records"):
         line = {"arm": row["arm"]}
@@ -132,5 +133,19 @@ def display_best_rates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_rates_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
-    """:func:`best_rates` with its rule, for :func:`.tables.document` and :func:`.tables.page`."""
-    return [display_best_rates(table), RULE]
+    """:func:`best_rates` with what was run and the rule, for :func:`.tables.document` and :func:`.tables.page`."""
+    return [display_best_rates(table), f"{_what_was_run(table)} {RULE}"]
+
+
+def _what_was_run(table: pd.DataFrame) -> str:
+    """Which arms were trained at which rates of the grid: a sentence."""
+    run = {recipe: int(table[f"val_{recipe}"].notna().sum()) for recipe in _recipes(table)}
+    if set(run.values()) == {len(table)}:
+        return EVERYWHERE
+    words = {0: "no arm", len(table): "every arm"}
+    parts = ", ".join(f"{words.get(count, f'{count} of {len(table)} arms')} at `{name}`" for name, count in run.items())
+    return f"Of the grid of learning rates was trained under `controlled`: {parts}; the best rate is the best of those."
+
+
+def _recipes(table: pd.DataFrame) -> list[str]:
+    return [name.removeprefix("val_") for name in table.columns if name.startswith("val_") and name != "val_mean"]

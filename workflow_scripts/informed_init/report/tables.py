@@ -13,6 +13,7 @@ from itertools import product
 import pandas as pd
 from tabulate import tabulate
 
+from ..facts import COLUMNS, Facts, columns
 from .curves import cell_matrix, count_diverged, select
 from .statistics import mean_interval
 
@@ -24,6 +25,16 @@ NOT_RUN = "not run"
 TABLE1_EPOCHS = (5, 15)  # that the paper's Table 1 reports
 
 _VALUES = tuple(f"{part}_{what}" for part in ("val", "test") for what in ("mean", "low", "high"))
+
+
+def with_facts(table: pd.DataFrame, arms: Mapping[str, Facts]) -> pd.DataFrame:
+    """The table, at its side what each row's ``arm`` is (:data:`.facts.COLUMNS`); ``arms`` maps name -> facts.
+
+    A column that the table has already stays as it is. An arm without facts has empty columns.
+    """
+    rows = [columns(arms[arm]) if arm in arms else {} for arm in table["arm"]]
+    told = pd.DataFrame(rows, columns=list(COLUMNS), index=table.index, dtype=object)
+    return pd.concat([table, told.drop(columns=[name for name in COLUMNS if name in table])], axis=1)
 
 
 # ---------------------------------------------------------------- final accuracies

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from ...declarations import architectures
+from ...tasks import catalog
 from .refusals import check_known, refuse
+
+_WORDS = {"dataset": "data set"}
 
 
 def check_choices(config: Mapping) -> None:
@@ -16,6 +20,10 @@ def check_choices(config: Mapping) -> None:
             check_known(section["family"], config["families"], f"{where}.family", "family")
         for recipe in (section or {}).get("recipes", []):
             check_known(recipe, config["recipes"], f"{where}.recipes", "recipe")
+    for place, section in (config.get("tables", {}).get("audit") or {}).items():
+        where, known = f"tables.audit.{place}", {"architecture": architectures(), "dataset": catalog.names()}
+        for key, value in (section or {}).items():
+            check_known(value, known.get(key, config["recipes"]), f"{where}.{key}", _WORDS.get(key, key))
     arm = config.get("drawings", {}).get("bank")
     if arm is not None:
         check_known(arm, config["arms"], "drawings.bank", "arm")

@@ -8,7 +8,7 @@ from .arms import check_arm, check_teachers
 from .choices import check_choices
 from .datasets import check_owned, check_pictures, check_ungrouped
 from .families import check_expansion, check_families
-from .figures import check_figures, check_published
+from .figures import check_figures
 from .fits import check_fits
 from .names import check_targets
 from .networks import check_network, check_sourced
@@ -39,7 +39,6 @@ def check_config(config: Mapping) -> None:
     config = expanded(config)
     check_teachers(config)
     check_figures(config)
-    check_published(config)
     check_banks(config)
     check_sourced(config)
     check_ungrouped(config)

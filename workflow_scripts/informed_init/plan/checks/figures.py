@@ -22,15 +22,3 @@ def check_figures(config: Mapping) -> None:
         for panel, members in figure.get("panels", {}).items():
             for arm in members:
                 check_known(arm, arms, f"{where}.panels.{panel}", "arm of the figure")
-
-
-def check_published(config: Mapping) -> None:
-    """Refuse published numbers of an arm that does not exist. ``config`` is expanded."""
-    for arm in config.get("published", {}):
-        check_known(arm, [*config["arms"], *_published_elsewhere()], "published", "arm")
-
-
-def _published_elsewhere() -> list[str]:
-    """Arms of the paper with a published curve that a config may leave out."""
-    tiny = [f"tiny-{name}" for name in ("random", "pretrained", "clustered")]
-    return [*tiny, "custom-random", *(f"custom-aligned-{layers}" for layers in (1, 2, 4))]

@@ -1,0 +1,51 @@
+"""The papers' own numbers, from ``published/*.csv``: each stands beside the arm that is exactly what its row says."""
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from ..errors import InputError
+from ..facts import find
+from .arm_facts import facts_of
+from .comparisons import table_members
+
+FOLDER = Path(__file__).parents[3] / "published"
+_EPOCH = "epoch_"
+
+
+@cache
+def _rows(table: str) -> list[dict]:
+    """The rows of a table, each without its empty cells; numbers and truth values are read as such."""
+    path = FOLDER / f"{table}.csv"
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; get the file again from the repository") from error
+    return [{key: yaml.safe_load(cell) for key, cell in row.items() if cell} for row in rows]
+
+
+def published_curves(config: Mapping) -> dict[str, list[float]]:
+    """Arm -> published mean accuracies from epoch 1 on, of the arms of the config that the paper has; sorted by name."""
+    arms, found = facts_of(config, config["arms"]), {}
+    for row in _rows("curves"):
+        facts = {key: value for key, value in row.items() if not key.startswith(_EPOCH)}
+        if (arm := find(arms, facts)) is not None:
+            found[arm] = [float(value) for key, value in row.items() if key.startswith(_EPOCH)]
+    return dict(sorted(found.items()))
+
+
+def published_trainings(config: Mapping) -> list[dict]:
+    """What Sup-Walsh's tables say of the data sets and networks that the family of the layout table is run on: rows
+    ``dataset, architecture, initializer, epoch, train_accuracy``."""
+    places = {(member["dataset"], member["architecture"]) for member in table_members(config, "walsh_layout")}
+    return [dict(row) for row in _rows("sup_walsh") if (row["dataset"], row["architecture"]) in places]
+
+
+def published_test_accuracy(dataset: str, architecture: str) -> float | None:
+    """The published test accuracy of a compact network, or None."""
+    rows = [row for row in _rows("compact") if (row["dataset"], row["architecture"]) == (dataset, architecture)]
+    return float(rows[0]["test_accuracy"]) if rows else None
