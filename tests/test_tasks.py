@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as v2
+import yaml
 from informed_init.errors import InputError
 from informed_init.files import save_tensors
+from informed_init.plan import tasks as plan_tasks
+from informed_init.plan.checks import check_config
 from informed_init.seeds import generator
 from informed_init.tasks import catalog, procedural, subsets
 from informed_init.tasks.images import Images, load_split, save_split
 from informed_init.tasks.readers import parse_idx, read, verify
 from PIL import Image
+from repository import MINIATURE, ROOT
 
 # CIFAR-100 made small: 6 classes in 2 superclasses, no official checksums
 SMALL_CIFAR = replace(catalog.get("cifar100"), num_classes=6, md5={})
@@ -575,3 +579,36 @@ def test_resized_images_are_torchvisions(colored):
 def test_more_images_than_there_are_is_one_line(colored):
     with pytest.raises(InputError, match="t: train_per_class is 11, but class 0 has only 10 images; ask for fewer"):
         subsets.changed(colored, train_per_class=11)
+
+
+# --- the table of data sets ----------------------------------------------------------------------
+
+
+def test_the_page_of_data_sets_says_what_the_table_holds():
+    page = (ROOT / "docs/data.md").read_text()
+    rows = {row[0].strip("` "): row for line in page.splitlines() if len(row := line.split("|")[1:-1]) == 6}
+    for name in catalog.names():
+        dataset, row = catalog.get(name), rows[name]
+        number = str(dataset.num_classes) if dataset.num_classes else "as many as `procedural.classes`"
+        grouped = f" in {dataset.superclasses} superclasses" if dataset.superclasses else ""
+        color = {1: "gray", 3: "color"}[dataset.channels]
+        assert row[1].strip() == number + grouped
+        assert row[2].strip() == f"{dataset.image_size}x{dataset.image_size} {color}"
+        assert row[3].strip("` ") == ("results/<run>/data/raw" if dataset.made_by_code else dataset.folder)
+        for address in (address for archive in dataset.archives for address in archive.addresses):
+            assert any(part.split(" ")[0] in address for part in row[4].strip().split(", "))
+        assert ("MD5 of the archive" in row[5]) == bool(dataset.archives)
+        assert ("every file" in row[5]) == bool(dataset.md5)
+
+
+def test_a_new_data_set_is_one_entry_in_the_table(tmp_path, monkeypatch):
+    entry = replace(SMALL_IDX, name="kuzushiji", folder="KMNIST/raw")
+    monkeypatch.setitem(catalog._BY_NAME, "kuzushiji", entry)
+    write_idx(tmp_path, np.zeros((4, 28, 28), np.uint8), np.array([1, 0, 0, 1], np.uint8))
+    (tmp_path / "MNIST").rename(tmp_path / "KMNIST")
+    assert read("kuzushiji", tmp_path, "test").labels.tolist() == [1, 0, 0, 1]
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE
+    config |= {"arms": {"plain": {"initializer": "default"}}, "figures": {}, "published": {}}
+    across = {"datasets": ["kuzushiji"], "architectures": ["base-mlp"]}
+    check_config(config | {"families": {"new": {"arms": ["plain"], "across": across}}})
+    assert plan_tasks.chance(config | {"dataset": "kuzushiji"}) == {"kuzushiji": 50.0}

@@ -160,7 +160,7 @@ def decode(path: str | Path, size: int, channels: int) -> "np.ndarray":
 
     It is turned as its EXIF tag says, transparent parts become white, and of a picture of another shape the middle square is
     resized (bilinear, antialiased). Of an animation it is the first picture. Raises :class:`InputError` for a file that is
-    not a whole picture in one of ``FORMATS``, or one with more than 8 bits a pixel, which would be cut off.
+    not a whole picture in one of ``FORMATS``, or a gray one with more than 8 bits a pixel, which would be cut off.
     """
     import numpy as np
     from PIL import Image, ImageOps
