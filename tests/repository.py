@@ -30,7 +30,7 @@ MINIATURE = {
     "device": "cpu",
     "architecture": "resnet18-small",
     "dataset": "procedural",
-    "procedural": {"seed": 1, "train_per_class": 8, "test_per_class": 4},
+    "procedural": {"seed": 1, "train_per_class": 8, "test_per_class": 4, "classes": 10},
     "protocols": ["controlled"],
     "replicas": {"count": 2, "per_job": 2},
     "sources": {"superclasses": [0, 1, 2], "count": 2, "per_job": 2, "recipe": "pretraining"},

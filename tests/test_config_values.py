@@ -43,19 +43,19 @@ def refusal(config):
     [
         ("arms/clustered-rescaled-k2/rescale", "hee", "got 'hee'; give one of none, he"),
         ("arms/gabor-1/grid", "publised", "got 'publised'; give one of published, centered"),
-        ("arms/euclid-l1/layers", "3", "got '3'; give a whole number of at least 1"),
+        ("arms/euclid-l1/layers", "3", "got '3'; give a whole number from 1"),
         ("arms/euclid-l1/layers", 3.0, "got 3.0; give a whole number"),
         ("arms/euclid-l1/layers", 0, "got 0; give a whole number"),
         ("arms/euclid-l1/layers", True, "got True; give a whole number"),
         ("arms/gabor-1/published/filter_seed", -1, "got -1; give a whole number from 0"),
         ("arms/normal/std", INFINITE, "got inf; give a number"),
-        ("arms/normal/std", -0.01, "got -0.01; give a number of at least 0"),
+        ("arms/normal/std", -0.01, "got -0.01; give a number from 0"),
         ("arms/sup-walsh/steps", 600.0, "got 600.0; give a whole number"),
         ("arms/sup-walsh/reducer", "umap", "got 'umap'; give one of tsne"),
         ("arms/sup-walsh/code_length", 24, "got 24; give one of 2, 4, 8, 16"),
         ("arms/lenet-wider/noise", "relativ", "got 'relativ'; give one of none, absolute, relative"),
         ("recipes/stepwise/learning_rate/0/1", NAN, "got nan; give a number of more than 0"),
-        ("recipes/stepwise/learning_rate/0/1", INFINITE, "got inf; give a number of more than 0"),
+        ("recipes/stepwise/learning_rate/0/1", INFINITE, "got inf; give a number of more than 0 and at most 1,000"),
         ("recipes/stepwise/momentum", NAN, "got nan; give a number"),
         ("recipes/stepwise/momentum", -0.5, "got -0.5; give a number of at least 0 and less than 1"),
         ("recipes/stepwise/weight_decay", INFINITE, "got inf; give a number"),
@@ -210,6 +210,13 @@ def test_arms_that_no_data_set_or_network_fits_are_refused(path, value, said):
         check_config(changed(path, value))
     else:
         assert refusal(changed(path, value)).startswith(said)
+
+
+def test_a_network_of_another_package_is_nothing_that_the_plan_can_judge():
+    pytest.importorskip("torchvision")
+    check_config(changed("arms/random/architecture", "torchvision:resnet18"))
+    said = "arms.random.architecture: hub:resnet18: hub"
+    assert refusal(changed("arms/random/architecture", "hub:resnet18")).startswith(said[:24])
 
 
 def test_a_teacher_has_seen_the_same_images():

@@ -400,7 +400,7 @@ def test_settings_that_do_not_fit_are_named():
         walsh_codes(10, 24)
     with pytest.raises(InputError, match="reducer is 'umap'; give one of tsne, pca, random, gaussian, constant"):
         Settings(reducer="umap")
-    with pytest.raises(InputError, match="steps is 0; give a whole number of at least 1"):
+    with pytest.raises(InputError, match="steps is 0; give a whole number from 1"):
         Settings(steps=0)
     with pytest.raises(InputError, match="batch_size is 61, but there are 60 images"):
         initialize_(network(), "extra-steps", data=images(), batch_size=61)

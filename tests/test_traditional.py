@@ -354,7 +354,7 @@ def test_fixup_branches_grow_slowly_under_batch_norm():
         ("squeezenet", "fixup", {}, "fixup: SqueezeNet has no residual additions"),
         ("lenet", "he-normal", {"mode": "fan_avg"}, "he-normal: mode is 'fan_avg'; give one of fan_in, fan_out"),
         ("lenet", "he-uniform", {"mode": "in"}, "he-uniform: mode is 'in'"),
-        ("lenet", "normal", {"std": -1.0}, "normal: std is -1.0; give a number of at least 0"),
+        ("lenet", "normal", {"std": -1.0}, "normal: std is -1.0; give a number from 0"),
     ],
 )
 def test_bad_settings_are_named(architecture, name, settings, message):

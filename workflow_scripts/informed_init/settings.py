@@ -26,10 +26,10 @@ class Bounds:
     exclusiveMaximum: float | None = None
 
 
-Count = Annotated[int, Bounds(minimum=1)]
+Count = Annotated[int, Bounds(minimum=1, maximum=1_000_000)]
 Seed = Annotated[int, Bounds(minimum=0, maximum=2**31 - 1)]
-Positive = Annotated[float, Bounds(exclusiveMinimum=0)]
-NotNegative = Annotated[float, Bounds(minimum=0)]
+Positive = Annotated[float, Bounds(exclusiveMinimum=0, maximum=1_000_000)]
+NotNegative = Annotated[float, Bounds(minimum=0, maximum=1_000_000)]
 Share = Annotated[float, Bounds(minimum=0, exclusiveMaximum=1)]
 
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", NoneType: "null"}

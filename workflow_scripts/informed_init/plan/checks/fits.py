@@ -46,7 +46,9 @@ def _where(config: Mapping, family: str, arm: str) -> str:
 
 
 def _check_images(where: str, who: str, architecture: str, images: Sequence[int], made_of: str) -> None:
-    declared, (channels, size, _) = architectures()[architecture], images
+    declared, (channels, size, _) = architectures().get(architecture), images
+    if declared is None:
+        return  # a network of another package or file, of which nothing is known before it is built
     if channels != 3 and "in_channels" not in declared.parameters:
         wrong = f"{who}: architecture {architecture!r} takes images of 3 channels, {made_of} has {channels}"
         others = sorted(name for name, other in architectures().items() if "in_channels" in other.parameters)
@@ -60,7 +62,8 @@ def _check_images(where: str, who: str, architecture: str, images: Sequence[int]
 def _check_network(where: str, section: Mapping, architecture: str) -> None:
     """An initializer that would set nothing, or fewer layers than asked for, is another one under its name."""
     needs = initializers()[section["initializer"]].facts.get("needs")
-    has = architectures()[architecture].facts.get(needs)
+    declared = architectures().get(architecture)
+    has = declared and declared.facts.get(needs)
     if needs is None or has is None:
         return
     wrong = (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ... import reference_names
 from ...declarations import architectures
+from ...errors import InputError
 from ..arms import arm_setting, needs_source
 from ..banks import bank_spec
 from ..families import cells
@@ -13,7 +14,10 @@ from .refusals import check_known, refuse
 def check_network(name: str, where: str) -> None:
     """Refuse a network that does not exist, as far as can be seen without importing it."""
     if reference_names.is_reference(name):
-        reference_names.check(name)
+        try:
+            reference_names.check(name)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         return
     check_known(name, architectures(), where, "architecture")
 
