@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 import torch
 import torch.nn.functional as F
 from informed_init.errors import InputError
@@ -137,6 +138,39 @@ def test_few_classes_lower_the_perplexity_and_say_so():
         with pytest.warns(UserWarning, match=f"{classes} classes allow t-SNE a perplexity of {perplexity}"):
             reduce = reducer("tsne", classes, 20, generator("r"))
         assert reduce(pixels[:classes]).isfinite().all()
+
+
+def test_the_size_of_tsnes_coordinates_does_not_depend_on_how_few_the_classes_are():
+    """Between two points t-SNE only pushes: unscaled, the two-class images were fifty times as large as the ten-class ones."""
+    pixels = 255 * torch.rand(10, 50, generator=generator("p"))
+    for classes in (2, 3, 4, 6):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            z = reducer("tsne", classes, 50, generator("r"))(pixels[:classes])
+        assert z.square().mean().sqrt() == pytest.approx(40, rel=1e-5)
+
+
+def test_ten_classes_get_tsnes_own_coordinates():
+    from sklearn.manifold import TSNE
+
+    pixels = 255 * torch.rand(10, 50, generator=generator("p"))
+    seed = int(torch.randint(2**31, (), generator=generator("r")))
+    with threadpoolctl.threadpool_limits(1):
+        expected = TSNE(perplexity=5, random_state=seed).fit_transform(pixels.numpy())
+    assert np.array_equal(reducer("tsne", 10, 50, generator("r"))(pixels).numpy(), expected)
+
+
+@pytest.mark.parametrize("name", ["tsne", "pca", "random"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_images_that_hold_no_numbers_are_named(name, value):
+    pixels = torch.rand(10, 50, generator=generator("p"))
+    pixels[3, 7] = value
+    with pytest.raises(InputError, match=r"^sup-walsh: a training image holds NaN or infinite pixels; [a-z ]+$"):
+        reducer(name, 10, 50, generator("r"))(pixels)
+    given, labels = images()
+    given[3, 0, 0, 0] = value
+    with pytest.raises(InputError, match=r"^sup-walsh: 1 of 60 images hold NaN or infinite values; [a-z ]+$"):
+        pretrain(network(), (given, labels), Settings(steps=1, reducer=name), generator("g"))
 
 
 def test_only_tsne_needs_scikit_learn(monkeypatch):

@@ -25,7 +25,8 @@ Reducer = Callable[[Tensor], Tensor]
 def reducer(name: ReducerName, classes: int, features: int, generator: torch.Generator) -> Reducer:
     """A function from flat images ``(classes, features)`` on the CPU to float32 ``(classes, 2)``.
 
-    * ``tsne``: scikit-learn's, perplexity 5 or what the number of classes allows (then a warning says so);
+    * ``tsne``: scikit-learn's, perplexity 5 or what the number of classes allows (then a warning says so, and the
+      coordinates are scaled to their usual size: between two points t-SNE only pushes, to a root mean square of 3,000);
     * ``pca``: the first two principal components of these images;
     * ``random``: one projection onto two random directions, the same at every step;
     * ``gaussian``: noise that knows nothing of the images, anew at every step;
@@ -39,7 +40,7 @@ def reducer(name: ReducerName, classes: int, features: int, generator: torch.Gen
         return _pca
     if name == "random":
         directions = torch.randn(features, 2, generator=generator)
-        return lambda pixels: _scaled((pixels - pixels.mean(0)) @ directions)
+        return lambda pixels: _scaled((_finite(pixels) - pixels.mean(0)) @ directions)
     if name == "gaussian":
         return lambda pixels: SCALE * torch.randn(len(pixels), 2, generator=generator)
     return lambda pixels: torch.full((len(pixels), 2), SCALE)
@@ -62,27 +63,32 @@ def _tsne(classes: int, generator: torch.Generator) -> Reducer:
     def reduce(pixels: Tensor) -> Tensor:
         seed = int(torch.randint(2**31, (), generator=generator))
         with threads.limit(limits=1):  # its sums depend on the number of threads, and so few points gain nothing
-            return _finite(
-                torch.from_numpy(TSNE(perplexity=perplexity, random_state=seed).fit_transform(pixels.numpy()))
-            )
+            z = torch.from_numpy(TSNE(perplexity=perplexity, random_state=seed).fit_transform(_finite(pixels).numpy()))
+        return _told_apart(z) if perplexity == PERPLEXITY else _scaled(z)
 
     return reduce
 
 
 def _pca(pixels: Tensor) -> Tensor:
-    left, sizes, _ = torch.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
+    left, sizes, _ = torch.linalg.svd(_finite(pixels) - pixels.mean(0), full_matrices=False)
     return _scaled(left[:, :2] * sizes[:2])
 
 
 def _scaled(z: Tensor) -> Tensor:
     """Coordinates scaled to a root mean square of :data:`SCALE`."""
-    return _finite(SCALE * z / z.square().mean().sqrt())
+    return _told_apart(SCALE * z / z.square().mean().sqrt())
 
 
-def _finite(z: Tensor) -> Tensor:
+def _finite(pixels: Tensor) -> Tensor:
+    if not pixels.isfinite().all():
+        raise InputError("sup-walsh: a training image holds NaN or infinite pixels; mend or remove it")
+    return pixels
+
+
+def _told_apart(z: Tensor) -> Tensor:
     if not z.isfinite().all():
         raise InputError(
-            "sup-walsh: images of different classes cannot be told apart (are they all the same, or not finite?); "
+            "sup-walsh: images of different classes cannot be told apart (are they all the same?); "
             "use reducer gaussian or constant, which do not look at them"
         )
     return z

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ...errors import InputError
 from ...training.recipe import Recipe
 from ...training.steps import Adam
+from ..data import checked_data
 
 STREAMS = ("support", "draws", "reducer", "codes", "labels", "noise", "calibration")
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 2000, 200
@@ -58,10 +59,10 @@ def count_classes(model: nn.Module, data: tuple[Tensor, Tensor], initializer: st
     """The number of classes that the network tells apart, found by showing it two images in eval mode.
 
     Raises:
-        InputError: the data are not images ``(n, c, h, w)`` with labels, the network does not take them, does not
-            return logits, or tells fewer than two classes apart.
+        InputError: the data are not images ``(n, c, h, w)`` with labels, some hold NaN, the network does not take them,
+            does not return logits, or tells fewer than two classes apart.
     """
-    images, labels = data
+    images, labels = checked_data(initializer, data)
     if images.ndim != 4 or labels.shape != images.shape[:1]:
         raise InputError(
             f"{initializer}: data must be images (n, c, h, w) and labels (n,), got shapes {tuple(images.shape)} and "
