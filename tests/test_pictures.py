@@ -1,5 +1,6 @@
 """Any folder of pictures is a data set: what is in it is what is trained on, and what has no place in it is named."""
 
+import math
 import os
 import zlib
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 import torch
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import datasets, estimate, figures
+from informed_init.plan import datasets, estimate
 from informed_init.plan import tasks as plan_tasks
 from informed_init.plan.checks import check_config
 from informed_init.plan.families import expanded
+from informed_init.plan.published import published_curves
 from informed_init.tasks import catalog
 from informed_init.tasks.images import load_split, save_split
 from informed_init.tasks.pictures import digest, listing
@@ -189,6 +191,8 @@ def empty(folder: Path) -> None:
         (lambda f: picture(f / "train/loose.png"), r"train/loose.png: a picture in no class; move it"),
         (lambda f: (f / "train/cat/gone.png").symlink_to("nowhere"), r"cat/gone.png: not a file of"),
         (lambda f: os.mkfifo(f / "train/cat/pipe.png"), r"cat/pipe.png: not a file"),
+        (lambda f: noise(f / "train/cat/two\nlines.png", 1), r"cat: the name 'two\\nlines.png' .*rename it"),
+        (lambda f: noise(f / os.fsdecode(b"train/\xff/0.png"), 1), r"train: the name '\\udcff' .*rename it"),
     ],
 )
 def test_a_folder_that_cannot_be_a_data_set_is_named_in_one_line(photos, change, said):
@@ -269,7 +273,7 @@ def test_the_digest_follows_pictures_and_not_dates(photos):
 
 def planned(root, section=SECTION, **keys):
     """A small config that trains one arm on all classes of ``mine``."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE | {"figures": {}, "published": {}}
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE | {"figures": {}}
     arms = {"random": {"initializer": "default"}, "euclid": {"initializer": "clustered"}}
     arms["euclid"]["bank"] = {"method": "euclid", "k": 2, "models": 2}
     own = {"data_root": str(root), "datasets": {"mine": dict(section)}, "dataset": "mine", "arms": arms}
@@ -289,7 +293,7 @@ def test_a_run_or_an_arm_or_a_family_across_data_sets_trains_on_all_classes_of_a
         assert plan_tasks.chance(config)["mine"] == 50.0
         assert plan_tasks.image_shape(config, "mine", {}) == [3, 8, 8]
         assert estimate.images_per_epoch(config, "mine", [{"superclasses": None}], {}) == 6
-        assert not figures.published(config | {"published": {name: [1.0]}})  # the paper saw other images
+        assert published_curves(config) == {}  # the paper saw other images
 
 
 @pytest.mark.parametrize(
@@ -299,6 +303,8 @@ def test_a_run_or_an_arm_or_a_family_across_data_sets_trains_on_all_classes_of_a
         ({"datasets": {"mine": SECTION, "../mine": SECTION}}, "datasets.*'../mine'"),
         ({"datasets": {"mine": {"folder": "photos"}}}, "datasets.mine: the key 'size' is missing"),
         ({"datasets": {"mine": SECTION | {"sise": 3}}}, "datasets.mine: unknown key 'sise'; did you mean 'size'"),
+        ({"datasets": {"mine": SECTION | {"test_fraction": math.nan}}}, "datasets.mine.test_fraction: "),
+        ({"datasets": {"mine": SECTION | {"size": 8.0}}}, "datasets.mine.size: "),
         ({"datasets": {"mine": SECTION | {"test": "val", "test_fraction": 0.5}}}, "datasets.mine: test_fraction draws"),
         ({"datasets": {"mine": SECTION | {"folder": "elsewhere"}}}, ".*elsewhere: no such folder"),
         ({"dataset": "mein"}, "dataset: data set 'mein' does not exist; did you mean 'mine'"),

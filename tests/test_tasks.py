@@ -608,7 +608,7 @@ def test_a_new_data_set_is_one_entry_in_the_table(tmp_path, monkeypatch):
     (tmp_path / "MNIST").rename(tmp_path / "KMNIST")
     assert read("kuzushiji", tmp_path, "test").labels.tolist() == [1, 0, 0, 1]
     config = yaml.safe_load((ROOT / "config.yaml").read_text()) | MINIATURE
-    config |= {"arms": {"plain": {"initializer": "default"}}, "figures": {}, "published": {}}
+    config |= {"arms": {"plain": {"initializer": "default"}}, "figures": {}}
     across = {"datasets": ["kuzushiji"], "architectures": ["base-mlp"]}
     check_config(config | {"families": {"new": {"arms": ["plain"], "across": across}}})
     assert plan_tasks.chance(config | {"dataset": "kuzushiji"}) == {"kuzushiji": 50.0}

@@ -8,6 +8,7 @@ cannot work before anything starts.
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
 LITTER = ("desktop.ini", "thumbs.db")  # what file managers leave; hidden files are passed over as well
 
 
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and bytes that are not UTF-8
 Found = dict[str, list[str]]  # class -> paths of its pictures
 
 
@@ -91,7 +93,7 @@ def digest(found: Listing) -> str:
         for path, label in pictures:
             size = os.path.getsize(path) if os.path.exists(path) else None
             line = f"{split}/{found.class_names[label]}/{os.path.basename(path)} {size}\n"
-            hashed.update(line.encode(errors="surrogateescape"))
+            hashed.update(line.encode())
     return hashed.hexdigest()
 
 
@@ -122,6 +124,9 @@ def _entries(folder: str | Path) -> list[os.DirEntry]:
     """What lies in a folder, sorted, without hidden files and what file managers leave."""
     with os.scandir(folder) as entries:
         kept = [entry for entry in entries if entry.name[0] != "." and entry.name.lower() not in LITTER]
+    for entry in kept:
+        if _UNSPEAKABLE.search(entry.name):
+            raise InputError(f"{folder}: the name {entry.name!r} has characters that no text can show; rename it")
     return sorted(kept, key=lambda entry: entry.name)
 
 
