@@ -48,5 +48,8 @@ rule all:
         else [],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
+        "<results>/tables/reproduction.csv"
+        if published.reproduced_cells(config)
+        else [],
         "<results>/tables/alignment.csv" if "cosine" in drawings.drawn(config) else [],
         "<results>/tables/table1.csv" if tables.is_made(config, "table1") else [],

@@ -101,6 +101,41 @@ rule write_table1:
         "../workflow_scripts/report/write_table1.py"
 
 
+rule write_reproduction:
+    input:
+        curves=curve_files(published.reproduced_cells(config)),
+        code=code("report/write_reproduction.py"),
+    output:
+        csv="<results>/tables/reproduction.csv",
+        markdown="<results>/tables/reproduction.md",
+        html=report(
+            "<results>/tables/reproduction.html",
+            caption="../report/reproduction.rst",
+            category="Tables",
+        ),
+    log:
+        "<results>/logs/reproduction.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        published=published.published_curves(config),
+        recipes=published.reproduced_recipes(config),
+        chance=tasks.chance(config),
+    message:
+        "Setting every published curve beside ours"
+    script:
+        "../workflow_scripts/report/write_reproduction.py"
+
+
+rule reproduction:
+    input:
+        "<results>/tables/reproduction.csv",
+
+
 rule audit:
     input:
         "<results>/tables/audit.csv",

@@ -37,7 +37,9 @@ def around(mean: float, tasks: int = 10, replicas: int = 1) -> np.ndarray:
 
 def test_verdicts_and_gaps():
     found = curves({"same": np.stack([around(51), around(60.9)]), "lower": np.stack([around(50), around(58.5)])})
-    table = reproduction(found, PUBLISHED, recipe="steps", epochs=(1, 2)).set_index(["arm", "epoch"])
+    table = reproduction(found, PUBLISHED, recipes=dict.fromkeys(found["arm"], "steps"), epochs=(1, 2)).set_index(
+        ["arm", "epoch"]
+    )
     assert table.loc[("same", 2), "gap"] == pytest.approx(0.9)
     assert list(table["verdict"]) == [REPRODUCED, REPRODUCED, REPRODUCED, NOT_REPRODUCED, NOT_RUN, NOT_RUN]
     assert table["standard_error"].isna().all()  # nobody was trained twice
@@ -50,7 +52,7 @@ def test_verdicts_and_gaps():
 def test_the_spread_of_replicas_widens_what_counts_as_reproduced():
     twice = around(60.0, replicas=2) + np.array([-1.0, 1.0])  # a standard deviation of sqrt 2 over replicas
     found = curves({"same": np.stack([twice, twice]), "lower": np.stack([around(50), around(57.0)])})
-    table = reproduction(found, PUBLISHED, recipe="steps", epochs=(2,)).set_index("arm")
+    table = reproduction(found, PUBLISHED, recipes=dict.fromkeys(found["arm"], "steps"), epochs=(2,)).set_index("arm")
     assert replica_spread([pd.DataFrame(twice)]) == (pytest.approx(2**0.5), 1)
     assert table.loc["same", "standard_error"] == pytest.approx(2**0.5 * (1 / 2 + 1 / 5) ** 0.5)
     assert table.loc["lower", "standard_error"] == pytest.approx(2**0.5 * (1 + 1 / 5) ** 0.5)
@@ -59,10 +61,10 @@ def test_the_spread_of_replicas_widens_what_counts_as_reproduced():
 
 def test_a_diverged_arm_counts_as_chance_and_is_said():
     found = curves({"lower": np.stack([around(50), around(60)])}, diverged=("lower",))
-    table = reproduction(found, PUBLISHED, recipe="steps", epochs=(2,)).set_index("arm")
+    table = reproduction(found, PUBLISHED, recipes=dict.fromkeys(found["arm"], "steps"), epochs=(2,)).set_index("arm")
     assert table.loc["lower", ["ours", "diverged", "verdict"]].tolist() == [10.0, 10, NOT_REPRODUCED]
 
 
 def test_nothing_was_run():
-    table = reproduction(None, PUBLISHED, recipe="steps", epochs=(2, 7))  # epoch 7 has no published number
+    table = reproduction(curves({}), PUBLISHED, recipes={}, epochs=(2, 7))  # epoch 7 has no published number
     assert set(table["verdict"]) == {NOT_RUN} and set(table["epoch"]) == {2}

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..facts import find
 from .arm_facts import facts_of
 from .comparisons import table_members
+from .families import cells
 
 FOLDER = Path(__file__).parents[3] / "published"
 _EPOCH = "epoch_"
@@ -49,3 +50,18 @@ def published_test_accuracy(dataset: str, architecture: str) -> float | None:
     """The published test accuracy of a compact network, or None."""
     rows = [row for row in _rows("compact") if (row["dataset"], row["architecture"]) == (dataset, architecture)]
     return float(rows[0]["test_accuracy"]) if rows else None
+
+
+def reproduced_recipes(config: Mapping) -> dict[str, str]:
+    """Arm -> recipe of the trainings that are set beside the published curves: those under ``published`` of arms that the
+    paper has; where an arm is trained with several recipes, the run's own."""
+    known, found = published_curves(config), {}
+    for protocol, recipe, arm in cells(config):
+        if protocol == "published" and arm in known and (arm not in found or recipe == config["recipe"]):
+            found[arm] = recipe
+    return found
+
+
+def reproduced_cells(config: Mapping) -> list[tuple[str, str, str]]:
+    """The (protocol, recipe, arm) of :func:`reproduced_recipes`."""
+    return [("published", recipe, arm) for arm, recipe in reproduced_recipes(config).items()]

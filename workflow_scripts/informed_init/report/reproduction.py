@@ -26,32 +26,32 @@ RULE = (
 
 
 def reproduction(
-    curves: pd.DataFrame | None,
+    curves: pd.DataFrame,
     published: Mapping[str, Sequence[float]],
     *,
-    recipe: str,
+    recipes: Mapping[str, str],
     epochs: Sequence[int] = EPOCHS,
     chance: float | Mapping[str, float] = 10.0,
 ) -> pd.DataFrame:
     """One row per published arm and epoch, in the order of ``published`` (arm -> means in percent from epoch 1 on).
 
     Args:
-        curves: of one run; None if it has trained nothing under ``published``.
-        recipe: of the arms that are compared.
+        curves: of one run.
+        recipes: arm -> the recipe whose curves are compared, of the arms that were trained.
         chance: see :func:`.curves.cell_matrix`; a diverged training counts as this and is counted.
 
     Returns:
         Columns ``arm, epoch, published, ours, gap, standard_error, n_tasks, n_replicas, n, diverged, verdict``. The verdict is that
         of the row's epoch: :data:`REPRODUCED`, :data:`NOT_REPRODUCED` or ``not run``.
     """
-    own = _own(curves, recipe)
+    own = {arm: _own(curves, arm, recipe) for arm, recipe in recipes.items() if arm in published}
     epochs = [epoch for epoch in epochs if all(epoch <= len(means) for means in published.values())]
     rows = []
     for epoch in epochs:
         cells = {
-            arm: cell_matrix(own, arm, "val_accuracy", epoch=epoch, chance=chance)
-            for arm in published
-            if own is not None and ((own["arm"] == arm) & (own["epoch"] == epoch)).any()
+            arm: cell_matrix(rows, arm, "val_accuracy", epoch=epoch, chance=chance)
+            for arm, rows in own.items()
+            if (rows["epoch"] == epoch).any()
         }
         spread, _ = replica_spread(list(cells.values()))
         for arm, means in published.items():
@@ -59,17 +59,15 @@ def reproduction(
             row |= {"n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0, "verdict": NOT_RUN}
             if arm in cells:
                 row |= _compared(cells[arm], means[epoch - 1], spread)
-                row["diverged"] = count_diverged(own[(own["arm"] == arm) & (own["epoch"] <= epoch)])
+                row["diverged"] = count_diverged(own[arm][own[arm]["epoch"] <= epoch])
             rows.append(row)
     rows.sort(key=lambda row: list(published).index(row["arm"]))  # stable: epochs stay in order
     columns = ["arm", "epoch", "published", "ours", "gap", "standard_error", "n_tasks", "n_replicas", "n", "diverged"]
     return as_floats(pd.DataFrame(rows, columns=[*columns, "verdict"]), columns[2:6])
 
 
-def _own(curves: pd.DataFrame | None, recipe: str) -> pd.DataFrame | None:
-    if curves is None or not ((curves["protocol"] == "published") & (curves["recipe"] == recipe)).any():
-        return None
-    return select(curves, protocol="published", recipe=recipe)
+def _own(curves: pd.DataFrame, arm: str, recipe: str) -> pd.DataFrame:
+    return select(curves[curves["arm"] == arm], protocol="published", recipe=recipe)
 
 
 def _compared(cells: pd.DataFrame, published: float, spread: float) -> dict:
@@ -97,6 +95,17 @@ def replica_spread(cells: Sequence[pd.DataFrame]) -> tuple[float, int]:
         return float("nan"), 0
     squares = sum(((values - values.mean()) ** 2).sum() for values in means)
     return float(np.sqrt(squares / freedom)), freedom
+
+
+def last_spread(
+    curves: pd.DataFrame, table: pd.DataFrame, recipes: Mapping[str, str], chance: float | Mapping[str, float]
+) -> tuple[float, int]:
+    """:func:`replica_spread` of the arms of :func:`reproduction`'s ``table`` after its last epoch."""
+    last = table[(table["epoch"] == table["epoch"].max()) & (table["n_replicas"] > 1)]
+    own = {row.arm: (_own(curves, row.arm, recipes[row.arm]), row.epoch) for row in last.itertuples()}
+    return replica_spread(
+        [cell_matrix(rows, arm, "val_accuracy", epoch=epoch, chance=chance) for arm, (rows, epoch) in own.items()]
+    )
 
 
 def display_reproduction(table: pd.DataFrame) -> pd.DataFrame:
