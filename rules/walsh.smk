@@ -134,6 +134,7 @@ rule write_walsh:
         family=tables.table_family(config, "walsh_layout"),
         members=comparisons.table_members(config, "walsh_layout"),
         published=published.published_trainings(config),
+        settings=published.published_settings(config),
         chance=tasks.chance(config),
     message:
         "Writing Sup-Walsh's results in the published layout"

@@ -11,7 +11,8 @@ from ..errors import InputError
 from ..facts import find
 from .arm_facts import facts_of
 from .comparisons import table_members
-from .families import cells
+from .families import cells, family_recipes
+from .tables import table_family
 
 FOLDER = Path(__file__).parents[3] / "published"
 _EPOCH = "epoch_"
@@ -44,6 +45,16 @@ def published_trainings(config: Mapping) -> list[dict]:
     ``dataset, architecture, initializer, epoch, train_accuracy``."""
     places = {(member["dataset"], member["architecture"]) for member in table_members(config, "walsh_layout")}
     return [dict(row) for row in _rows("sup_walsh") if (row["dataset"], row["architecture"]) in places]
+
+
+def published_settings(config: Mapping) -> dict[str, dict]:
+    """Data set -> ``theirs``, how the networks of Sup-Walsh's tables were trained on it, and ``ours``, the recipe of the
+    layout table's family; nothing for data sets that are not published."""
+    rows = {row["dataset"]: {key: row[key] for key in row if key != "dataset"} for row in _rows("sup_walsh_settings")}
+    family = table_family(config, "walsh_layout")
+    ours = config["recipes"][family_recipes(config, family)[0]] if family else {}
+    found = {member["dataset"] for member in table_members(config, "walsh_layout")} & set(rows)
+    return {dataset: {"theirs": rows[dataset], "ours": dict(ours)} for dataset in sorted(found)}
 
 
 def published_test_accuracy(dataset: str, architecture: str) -> float | None:
