@@ -41,7 +41,7 @@ rule all:
             f"<results>/tables/{name}.csv"
             for name in comparisons.compared_families(config)
         ],
-        walsh_files(),
+        drawings.walsh_pictures(config),
         [f"<results>/{name}" for name in search_plan.results(config)],
         "<results>/tables/walsh_layout.csv"
         if tables.is_made(config, "walsh_layout")

@@ -2,68 +2,12 @@
 # the config nothing here has a target.
 from informed_init.plan import search as search_plan
 
-SEARCHED = search_plan.searched(config)
-RUNGS = range(search_plan.last_rung(config) + 1) if SEARCHED else range(0)
-FINALS = search_plan.final_models(config)
-
-
-def rung_files(rungs):
-    """The tables of all blocks of some rungs."""
-    return [
-        f"<results>/search/rung{rung}/{block}.csv"
-        for rung in rungs
-        for block in search_plan.rung_blocks(config, rung)
-    ]
-
-
-def rung_inputs(wildcards):
-    """What a block of a rung is trained from: data, and the tables that say which shapes reached the rung."""
-    network = architectures()["compact"].module
-    files = split_files(config["search"]["dataset"])
-    files |= {"earlier": rung_files(range(int(wildcards.rung)))}
-    return files | {"code": code("runs/search_rung.py", network)}
-
-
-def final_inputs(wildcards):
-    """What a final model is trained from: data, and the search's tables where it is the one that the search chose."""
-    name = search_plan.final_architecture(config, wildcards.model)
-    files = split_files(config["search"]["dataset"])
-    files |= {
-        "rungs": (
-            rung_files(RUNGS)
-            if search_plan.needs_search(config, wildcards.model)
-            else []
-        )
-    }
-    return files | {"code": code("runs/train_compact.py", architectures()[name].module)}
-
-
-def final_files(suffix):
-    """One kind of result of all final models, all replicas."""
-    return [
-        f"<results>/compact/{model}/{block}{suffix}"
-        for model in FINALS
-        for block in search_plan.final_blocks(config)
-    ]
-
-
-def drawn_models(part):
-    """The pictures of one kind, one a final model, for the report."""
-    look = {"caption": "../report/compact.rst", "category": "Search"}
-    kind = part.replace("_", " ")
-    files = beside_models(part, "png")
-    names = [{"labels": {"figure": kind, "model": model}} for model in FINALS]
-    return [report(file, **look, **name) for file, name in zip(files, names)]
-
-
-def beside_models(part, kind):
-    """The files beside those pictures."""
-    return [f"<results>/figures/compact-{model}-{part}.{kind}" for model in FINALS]
-
 
 rule search_rung:
     input:
-        unpack(rung_inputs),
+        unpack(lambda wildcards: split_files(config["search"]["dataset"])),
+        earlier=lambda wildcards: search_plan.rung_files(config, int(wildcards.rung)),
+        code=code("runs/search_rung.py", architectures()["compact"].module),
     output:
         rows="<results>/search/rung{rung}/{block}.csv",
         record="<results>/search/rung{rung}/{block}.json",
@@ -93,7 +37,7 @@ rule search_rung:
 
 rule write_search:
     input:
-        rungs=rung_files(RUNGS),
+        rungs=search_plan.rung_files(config),
         code=code("report/write_search.py"),
     output:
         trainings="<results>/tables/search_trainings.csv",
@@ -124,7 +68,7 @@ rule write_search:
         runtime=10,
     params:
         title="Accuracy and size of the ResNets under the budget",
-        spec=search_plan.table_spec(config) if SEARCHED else {},
+        spec=search_plan.table_spec(config),
     message:
         "Writing and drawing the search"
     script:
@@ -133,7 +77,14 @@ rule write_search:
 
 rule train_compact:
     input:
-        unpack(final_inputs),
+        unpack(lambda wildcards: split_files(config["search"]["dataset"])),
+        rungs=lambda wildcards: search_plan.final_rungs(config, wildcards.model),
+        code=lambda wildcards: code(
+            "runs/train_compact.py",
+            architectures()[
+                search_plan.final_architecture(config, wildcards.model)
+            ].module,
+        ),
     output:
         curves="<results>/compact/{model}/{block}.csv",
         confusion="<results>/compact/{model}/{block}-confusion.csv",
@@ -161,13 +112,10 @@ rule train_compact:
         "../workflow_scripts/runs/train_compact.py"
 
 
-rule draw_compact:
+rule write_compact:
     input:
-        curves=final_files(".csv"),
-        confusion=final_files("-confusion.csv"),
-        features=final_files("-features.csv"),
-        records=final_files(".json"),
-        code=code("report/draw_compact.py"),
+        **search_plan.final_files(config, search_plan.final_models(config)),
+        code=code("report/write_compact.py"),
     output:
         csv="<results>/tables/compact.csv",
         markdown="<results>/tables/compact.md",
@@ -177,17 +125,8 @@ rule draw_compact:
             category="Search",
             labels={"figure": "final accuracy", "model": "all"},
         ),
-        per_class_png=drawn_models("per_class"),
-        per_class_svg=beside_models("per_class", "svg"),
-        per_class_csv=beside_models("per_class", "csv"),
-        confusion_png=drawn_models("confusion"),
-        confusion_svg=beside_models("confusion", "svg"),
-        confusion_csv=beside_models("confusion", "csv"),
-        features_png=drawn_models("features"),
-        features_svg=beside_models("features", "svg"),
-        features_csv=beside_models("features", "csv"),
     log:
-        "<results>/logs/draw_compact.log",
+        "<results>/logs/write_compact.log",
     localrule: True
     conda:
         "../envs/cpu.yaml"
@@ -195,16 +134,64 @@ rule draw_compact:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=search_plan.pages_spec(config) if SEARCHED else {},
+        spec=search_plan.pages_spec(config),
+    message:
+        "Writing the table of the final models"
+    script:
+        "../workflow_scripts/report/write_compact.py"
+
+
+rule draw_model:
+    input:
+        unpack(lambda wildcards: search_plan.final_files(config, [wildcards.model])),
+        table="<results>/tables/compact.csv",
+        code=code("report/draw_model.py"),
+    output:
+        per_class_png=report(
+            "<results>/figures/compact-{model}-per_class.png",
+            caption="../report/compact.rst",
+            category="Search",
+            labels={"figure": "per class", "model": "{model}"},
+        ),
+        per_class_svg="<results>/figures/compact-{model}-per_class.svg",
+        per_class_csv="<results>/figures/compact-{model}-per_class.csv",
+        confusion_png=report(
+            "<results>/figures/compact-{model}-confusion.png",
+            caption="../report/compact.rst",
+            category="Search",
+            labels={"figure": "confusion", "model": "{model}"},
+        ),
+        confusion_svg="<results>/figures/compact-{model}-confusion.svg",
+        confusion_csv="<results>/figures/compact-{model}-confusion.csv",
+        features_png=report(
+            "<results>/figures/compact-{model}-features.png",
+            caption="../report/compact.rst",
+            category="Search",
+            labels={"figure": "features", "model": "{model}"},
+        ),
+        features_svg="<results>/figures/compact-{model}-features.svg",
+        features_csv="<results>/figures/compact-{model}-features.csv",
+    log:
+        "<results>/logs/draw_model/{model}.log",
+    wildcard_constraints:
+        model=r"[\w-]+",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=search_plan.pages_spec(config),
         titles={
             "per_class": "Test accuracy by class: {model}",
             "confusion": "Confusion on the test images: {model}",
             "features": "What the last layer sees: {model}",
         },
     message:
-        "Drawing the final models"
+        "Drawing the final model {wildcards.model}"
     script:
-        "../workflow_scripts/report/draw_compact.py"
+        "../workflow_scripts/report/draw_model.py"
 
 
 rule search:

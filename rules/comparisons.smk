@@ -14,7 +14,7 @@ rule compare_family:
         ),
         costs_png=report(
             "<results>/figures/{family}-costs.png",
-            caption="../report/comparison.rst",
+            caption="../report/comparison_costs.rst",
             category="Comparisons",
             labels={"family": "{family}", "kind": "curves"},
         ),
@@ -22,7 +22,7 @@ rule compare_family:
         costs_csv="<results>/figures/{family}-costs.csv",
         png=report(
             "<results>/figures/{family}.png",
-            caption="../report/comparison.rst",
+            caption="../report/comparison_differences.rst",
             category="Comparisons",
             labels={"family": "{family}", "kind": "differences"},
         ),

@@ -1,11 +1,39 @@
-# Drawings of networks rather than curves: Figures 1 and 10 of the paper, live taps, how far training moves weights.
-rule draw_alignment:
+# Drawings of networks rather than curves: Figures 1 and 10 of the paper, live taps, how far training moves weights. What is
+# drawn is measured first, by a rule of its own that may run networks; a rule that draws reads the measured table alone.
+rule measure_alignment:
     input:
         **source_files(drawings.alignment_architecture(config)),
         code=code(
-            "report/draw_alignment.py",
+            "banks/measure_alignment.py",
             architectures()[drawings.alignment_architecture(config)].module,
         ),
+    output:
+        "<results>/measured/alignment.csv",
+    log:
+        "<results>/logs/measure_alignment.log",
+    benchmark:
+        "<results>/benchmarks/measure_alignment.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        **sources.source_images(config),
+        architecture=drawings.alignment_architecture(config),
+        matching="hungarian",
+        filters=9,
+    message:
+        "Measuring two sources before and after alignment"
+    script:
+        "../workflow_scripts/banks/measure_alignment.py"
+
+
+rule draw_alignment:
+    input:
+        measured="<results>/measured/alignment.csv",
+        code=code("report/draw_filters.py"),
     output:
         png=report(
             "<results>/figures/figure1.png",
@@ -17,29 +45,56 @@ rule draw_alignment:
         csv="<results>/figures/figure1.csv",
     log:
         "<results>/logs/draw_alignment.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=1000,
         runtime=10,
     params:
-        **sources.source_images(config),
         title="First-layer filters of two sources, before and after alignment",
         caption="The first-layer filters (red channel) of two sources: the first as trained, the second as trained, "
         "and the second with its filters matched one to one to the first's (Hungarian assignment).",
-        architecture=drawings.alignment_architecture(config),
-        matching="hungarian",
-        filters=9,
     message:
         "Drawing Figure 1: two sources before and after alignment"
     script:
-        "../workflow_scripts/report/draw_alignment.py"
+        "../workflow_scripts/report/draw_filters.py"
+
+
+rule measure_bank:
+    input:
+        bank=drawn_bank,
+        code=code("banks/measure_bank.py"),
+    output:
+        "<results>/measured/bank.csv",
+    log:
+        "<results>/logs/measure_bank.log",
+    benchmark:
+        "<results>/benchmarks/measure_bank.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        layers=[
+            "conv1",
+            "layer1.0.conv1",
+            "layer2.0.conv1",
+            "layer3.0.conv1",
+            "layer4.0.conv1",
+        ],
+    message:
+        "Reading the filters of a bank"
+    script:
+        "../workflow_scripts/banks/measure_bank.py"
 
 
 rule draw_bank:
     input:
-        bank=drawn_bank,
-        code=code("report/draw_bank.py"),
+        measured="<results>/measured/bank.csv",
+        code=code("report/draw_filters.py"),
     output:
         png=report(
             "<results>/figures/figure10.png",
@@ -51,6 +106,7 @@ rule draw_bank:
         csv="<results>/figures/figure10.csv",
     log:
         "<results>/logs/draw_bank.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -58,25 +114,46 @@ rule draw_bank:
         runtime=10,
     params:
         title="Cluster centers of six source models, k = 3",
-        layers=[
-            "conv1",
-            "layer1.0.conv1",
-            "layer2.0.conv1",
-            "layer3.0.conv1",
-            "layer4.0.conv1",
-        ],
+        caption="The filters of a bank for the first convolution of each stage, the most frequent first. Red is positive, "
+        "blue negative, each layer on its own scale; the number below a filter is the share of the source filters that it "
+        "stands for.",
     message:
         "Drawing Figure 10: the filters of a bank"
     script:
-        "../workflow_scripts/report/draw_bank.py"
+        "../workflow_scripts/report/draw_filters.py"
+
+
+rule measure_live_taps:
+    input:
+        code=code(
+            "banks/measure_live_taps.py",
+            architectures()[config["architecture"]].module,
+        ),
+    output:
+        "<results>/measured/live_taps.csv",
+    log:
+        "<results>/logs/measure_live_taps.log",
+    benchmark:
+        "<results>/benchmarks/measure_live_taps.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        architecture=config["architecture"],
+        input_size=sources.source_images(config)["input_size"],
+    message:
+        "Measuring which weights a 32x32 image can train"
+    script:
+        "../workflow_scripts/banks/measure_live_taps.py"
 
 
 rule draw_live_taps:
     input:
-        code=code(
-            "report/draw_live_taps.py",
-            architectures()[config["architecture"]].module,
-        ),
+        measured="<results>/measured/live_taps.csv",
+        code=code("report/draw_live_taps.py"),
     output:
         png=report(
             "<results>/figures/live_taps.png",
@@ -88,6 +165,7 @@ rule draw_live_taps:
         csv="<results>/figures/live_taps.csv",
     log:
         "<results>/logs/draw_live_taps.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -95,21 +173,48 @@ rule draw_live_taps:
         runtime=10,
     params:
         title="Kernel taps that a 32x32 image can train",
-        architecture=config["architecture"],
-        input_size=sources.source_images(config)["input_size"],
+        caption="Which taps of each convolution ever meet a pixel of an image of 32 x 32. The others only multiply padding: "
+        "their gradient is exactly zero, and they stay what the initialization made them. Found from sizes alone, so there "
+        "is no n.",
     message:
         "Drawing which weights a 32x32 image can train"
     script:
         "../workflow_scripts/report/draw_live_taps.py"
 
 
-rule draw_cosine:
+rule measure_cosine:
     input:
         **source_files(config["architecture"]),
         code=code(
-            "report/draw_cosine.py",
+            "banks/measure_cosine.py",
             architectures()[config["architecture"]].module,
         ),
+    output:
+        "<results>/measured/cosine.csv",
+    log:
+        "<results>/logs/measure_cosine.log",
+    benchmark:
+        "<results>/benchmarks/measure_cosine.jsonl"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        **sources.source_images(config),
+        architecture=config["architecture"],
+        source_tasks=sources.source_tasks(config),
+    message:
+        "Measuring how far training moved each layer"
+    script:
+        "../workflow_scripts/banks/measure_cosine.py"
+
+
+rule draw_cosine:
+    input:
+        measured="<results>/measured/cosine.csv",
+        code=code("report/draw_cosine.py"),
     output:
         png=report(
             "<results>/figures/cosine.png",
@@ -121,16 +226,17 @@ rule draw_cosine:
         csv="<results>/figures/cosine.csv",
     log:
         "<results>/logs/draw_cosine.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=1000,
         runtime=10,
     params:
-        **sources.source_images(config),
         title="Cosine between initial and trained weights",
-        architecture=config["architecture"],
-        source_tasks=sources.source_tasks(config),
+        caption="The cosine between the weights of a convolution after training and before its first step, in the source "
+        "models: bars are means, lines reach from the smallest to the largest. At 1, training changed nothing but the "
+        "length of the weights. Taps that only ever meet padding get no gradient, so the live ones are also shown alone.",
     message:
         "Drawing how far training moved each layer"
     script:
@@ -160,6 +266,10 @@ rule draw_best_rates:
         runtime=10,
     params:
         title="Every arm at its own best learning rate",
+        methods=figures.methods(config, tables.table_arms(config, "best_rates")),
+        caption="Paired difference of each arm from the baseline in points of test accuracy, both at their own best "
+        "learning rate, with its 95 % interval over tasks and replicas; n is the number of pairs. The rate, named below "
+        "the arm, was chosen on held-out training images under ``controlled``.",
     message:
         "Drawing the arms at their own best learning rates"
     script:

@@ -1,51 +1,42 @@
-# Drawings of the Sup-Walsh pretrainings: one set per data set and architecture that the run's families pretrain on.
-def walsh_cells(dataset, architecture):
-    """The (protocol, recipe, arm) that pretrain this architecture on this data set."""
-    return [
-        cell
-        for cell in drawings.walsh_arms(config)
-        if arms.arm_setting(config, cell[2], "dataset") == dataset
-        and arms.arm_setting(config, cell[2], "architecture") == architecture
-    ]
-
-
-def walsh_specs(wildcards):
-    """Label -> everything that decides the pretraining of replica 0, of the arms that are drawn together."""
-    prefix = f"{wildcards.dataset}-{wildcards.architecture}-"
-    return {
-        cell[2].removeprefix(prefix): trainings.arm_spec(config, *cell, "000-000")
-        for cell in walsh_cells(wildcards.dataset, wildcards.architecture)
-    }
-
-
-def walsh_inputs(wildcards):
-    """The data, and the code that pretrains and draws."""
-    if not walsh_cells(wildcards.dataset, wildcards.architecture):
-        raise WorkflowError(
-            f"no arm of initializer sup-walsh trains {wildcards.architecture} on {wildcards.dataset}"
-        )
-    network = architectures()[wildcards.architecture].module
-    return split_files(wildcards.dataset) | {
-        "code": code("report/draw_walsh.py", network)
-    }
-
-
-def walsh_files():
-    """The pictures of all data sets and architectures that arms pretrain on."""
-    places = {
-        tuple(arms.arm_setting(config, arm, key) for key in ("dataset", "architecture"))
-        for _, _, arm in drawings.walsh_arms(config)
-    }
-    return [
-        f"<results>/figures/walsh/{dataset}/{architecture}/{name}.png"
-        for dataset, architecture in sorted(places)
-        for name in ("losses", "distances", "codes")
-    ]
+# The Sup-Walsh pretrainings, measured and drawn: one set per data set and architecture that the run's families pretrain on.
+rule measure_walsh:
+    input:
+        unpack(lambda wildcards: split_files(wildcards.dataset)),
+        code=lambda wildcards: code(
+            "runs/measure_walsh.py",
+            architectures()[wildcards.architecture].module,
+        ),
+    output:
+        losses="<results>/measured/walsh/{dataset}/{architecture}/losses.csv",
+        distances="<results>/measured/walsh/{dataset}/{architecture}/distances.csv",
+        codes="<results>/measured/walsh/{dataset}/{architecture}/codes.csv",
+    log:
+        "<results>/logs/measure_walsh/{dataset}-{architecture}.log",
+    benchmark:
+        "<results>/benchmarks/measure_walsh/{dataset}-{architecture}.jsonl"
+    conda:
+        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        gpu=GPUS,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        specs=lambda wildcards: drawings.walsh_specs(
+            config, wildcards.dataset, wildcards.architecture
+        ),
+    message:
+        "Measuring the Sup-Walsh pretrainings of {wildcards.architecture} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/runs/measure_walsh.py"
 
 
 rule draw_walsh:
     input:
-        unpack(walsh_inputs),
+        losses="<results>/measured/walsh/{dataset}/{architecture}/losses.csv",
+        distances="<results>/measured/walsh/{dataset}/{architecture}/distances.csv",
+        codes="<results>/measured/walsh/{dataset}/{architecture}/codes.csv",
+        code=code("report/draw_walsh.py"),
     output:
         losses_png=report(
             "<results>/figures/walsh/{dataset}/{architecture}/losses.png",
@@ -85,14 +76,17 @@ rule draw_walsh:
         codes_csv="<results>/figures/walsh/{dataset}/{architecture}/codes.csv",
     log:
         "<results>/logs/draw_walsh/{dataset}-{architecture}.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=1000,
+        runtime=10,
     params:
-        specs=walsh_specs,
+        subtitle="{architecture} on {dataset}, replica 0",
+        arms=lambda wildcards: list(
+            drawings.walsh_specs(config, wildcards.dataset, wildcards.architecture)
+        ),
         titles={
             "losses": "Loss of the Sup-Walsh pretraining",
             "distances": "Distances between classes, from pixels to gated codes",
@@ -106,7 +100,7 @@ rule draw_walsh:
 
 rule walsh_drawings:
     input:
-        walsh_files(),
+        drawings.walsh_pictures(config),
 
 
 rule write_walsh:

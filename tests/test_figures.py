@@ -1,5 +1,8 @@
 """Curve tables are checked when read, and figures say what was measured, always with the same bytes."""
 
+import html
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from informed_init.errors import InputError
 from informed_init.report.curves import COLUMNS, METRICS, cell_matrix, pair, read_curves, select, write_csv
-from informed_init.report.figures.curves import arm_colors, curve_table, draw_curves, method_of, spread
+from informed_init.report.figures.curves import curve_table, draw_curves, spread
+from informed_init.report.figures.style import PALETTE, arm_colors, method_colors, save
 from informed_init.report.statistics import mean_interval
 
 
@@ -139,19 +143,27 @@ def test_arms_are_paired_on_the_cells_they_share():
 
 
 def test_a_method_has_one_color_in_every_figure():
-    alone, among = (
-        arm_colors(["euclid-k2"]),
-        arm_colors(["random", "euclid-k2", "custom-random", "fourier-k2"]),
-    )
-    assert alone["euclid-k2"] == among["euclid-k2"] != among["fourier-k2"]
-    assert method_of("custom-aligned-4") == "aligned" and method_of("tiny-clustered") == "fourier"
-    assert method_of("clustered-untrained-k2") == "clustered-untrained" and method_of("he-scaled-k10") == "he-scaled"
+    alone = arm_colors({"euclid-k2": "euclid"})
+    among = arm_colors({"random": "random", "euclid-k2": "euclid", "custom-random": "random", "fourier-k2": "fourier"})
+    assert alone["euclid-k2"] == among["euclid-k2"] == PALETTE["euclid"] != among["fourier-k2"]
 
 
 def test_arms_of_one_method_go_from_light_to_dark():
-    shades = arm_colors([f"fourier-k{k}" for k in (1, 2, 3, 10, 30, 50)])
+    shades = arm_colors({f"fourier-k{k}": "fourier" for k in (1, 2, 3, 10, 30, 50)})
     brightness = [sum(int(shade[i : i + 2], 16) for i in (1, 3, 5)) for shade in shades.values()]
     assert len(set(shades.values())) == 6 and brightness == sorted(brightness, reverse=True)
+
+
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_methods_that_nobody_knows_never_share_a_color(count):
+    unknown = [f"mine-{number}" for number in range(count)]
+    found = method_colors([*PALETTE, *unknown])
+    assert len(set(found.values())) == len(PALETTE) + count
+    assert {method: found[method] for method in PALETTE} == PALETTE
+    # a few can be told apart at a glance, also from the known ones
+    if count < 5:
+        points = [np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) for color in found.values()]
+        assert min(np.linalg.norm(a - b) for a in points[-count:] for b in points if a is not b) > 30
 
 
 @given(
@@ -176,10 +188,19 @@ def test_labels_with_room_stay_where_they_are():
 # ---------------------------------------------------------------- figures
 
 
+def paths(folder, name="figure"):
+    return [folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")]
+
+
 def draw(curves, figure_spec, folder, name="figure"):
-    paths = [folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")]
-    draw_curves(curves, figure_spec, *paths)
-    return paths
+    table = curve_table(curves, figure_spec)
+    save(draw_curves(table, figure_spec), table, *paths(folder, name))
+    return paths(folder, name)
+
+
+def words(svg):
+    """All texts of a picture, which an SVG file has beside the shapes of their letters."""
+    return " ".join(html.unescape(line) for line in re.findall(r"<!-- (.*?) -->", svg.read_text())).replace("\xa0", " ")
 
 
 def test_the_table_beside_a_figure_holds_what_is_drawn(tmp_path):
@@ -204,49 +225,82 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
     assert b"<dc:date>" not in (tmp_path / "figure.svg").read_bytes()
 
 
-def texts(monkeypatch, action):
-    """All texts of the figures that ``action`` draws."""
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
-
-    found, save = [], Figure.savefig
-
-    def spy(figure, *arguments, **keywords):
-        found.extend(text.get_text() for text in figure.findobj(Text))
-        return save(figure, *arguments, **keywords)
-
-    monkeypatch.setattr(Figure, "savefig", spy)
-    action()
-    return " ".join(found).replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
-
-
-def test_a_figure_says_its_numbers_and_one_training_gets_no_interval(tmp_path, monkeypatch):
+def test_a_figure_says_its_numbers_and_one_training_gets_no_interval(tmp_path):
     curves = make_curves({"random": 60, "euclid-k2": 65})
-    words = texts(monkeypatch, lambda: draw(curves, spec("random", "euclid-k2"), tmp_path))
-    assert "n = 3 tasks × 3 replicas" in words and "95 % interval of the mean" in words
+    said = words(draw(curves, spec("random", "euclid-k2"), tmp_path)[1])
+    assert "n = 3 tasks × 3 replicas" in said and "95 % interval of the mean" in said and "thin" not in said
     last = cell_matrix(curves, "euclid-k2", "val_accuracy").to_numpy().mean()
-    assert f"euclid-k2  {last:.1f}" in words and "validation accuracy (%)" in words
+    assert f"euclid-k2  {last:.1f}" in said and "validation accuracy (%)" in said
 
     single = make_curves({"random": 60}, tasks=("a",), replicas=1)
-    words = texts(monkeypatch, lambda: draw(single, spec("random"), tmp_path))
-    assert "n = 1: no interval" in words and "band" not in words
+    said = words(draw(single, spec("random"), tmp_path)[1])
+    assert "n = 1: no interval" in said and "band" not in said and "thin" not in said
     assert pd.read_csv(tmp_path / "figure.csv")[["low", "high"]].isna().all(axis=None)
 
 
-def test_bands_of_too_few_cells_leave_the_lines_readable_and_the_figure_says_so(tmp_path, monkeypatch):
+def test_below_five_pairs_the_single_trainings_are_drawn_and_no_band(tmp_path):
     few = make_curves({"random": 60, "euclid-k2": 65}, tasks=("a", "b"), replicas=2)
     few["val_accuracy"] += few["task"].map({"a": -5.0, "b": 5.0})
-    words = texts(monkeypatch, lambda: draw(few, spec("random", "euclid-k2"), tmp_path))
-    assert "95 % interval of the mean (cut off)" in words
-    table = pd.read_csv(tmp_path / "figure.csv")
+    table = curve_table(few, spec("random", "euclid-k2", baseline="random"))
+    (axes,) = draw_curves(table, spec("random", "euclid-k2", baseline="random")).axes
+    assert not axes.collections  # a band would be one
+    cells = [float(value) for value in table.query("arm == 'euclid-k2' and epoch == 2")["runs"].item().split()]
+    assert cells == pytest.approx(cell_matrix(few, "euclid-k2", "val_accuracy").to_numpy().ravel(), rel=1e-6)
+    ends = [line.get_ydata()[-1] for line in axes.lines if line.get_linewidth() < 0.7]
+    assert set(np.round(cells, 4)) <= set(np.round(ends, 4)) and len(ends) == 8
+    low, high = axes.get_ylim()
+    assert low < min(ends) and max(ends) < high
+    # the interval is still in the table, as wide as so few trainings make it
+    assert (table["high"] - table["low"]).max() > 1
+    said = words(draw(few, spec("random", "euclid-k2", baseline="random"), tmp_path)[1])
+    assert "thin: single trainings" in said and "band" not in said
+
+    enough = make_curves({"random": 60, "euclid-k2": 65}, tasks=("a",), replicas=5)
+    table = curve_table(enough, spec("random", "euclid-k2"))
+    assert "runs" not in table and draw_curves(table, spec("random", "euclid-k2")).axes[0].collections
+
+
+def test_bands_that_reach_far_leave_the_lines_readable_and_the_figure_says_so(tmp_path):
+    wide = make_curves({"random": 60, "euclid-k2": 65}, tasks=("a", "b"), replicas=3)
+    wide["val_accuracy"] += wide["task"].map({"a": -5.0, "b": 5.0})
+    _, svg, csv = draw(wide, spec("random", "euclid-k2"), tmp_path)
+    assert "95 % interval of the mean (cut off)" in words(svg)
+    table = pd.read_csv(csv)
     assert (table["high"] - table["low"]).min() > 20  # the numbers are not cut
 
 
-def test_a_figure_says_who_diverged_and_which_split_the_published_code_used(tmp_path, monkeypatch):
+def test_a_figure_says_who_diverged_and_which_split_the_published_code_used(tmp_path):
     curves = make_curves({"random": 60}, protocol="published")
     lost = diverge(curves, "random", "a", 0, epoch=1)
-    words = texts(monkeypatch, lambda: draw(lost, spec("random", protocol="published"), tmp_path))
-    assert "1 diverged, counted as chance" in words and "test-split accuracy (%)" in words
+    said = words(draw(lost, spec("random", protocol="published"), tmp_path)[1])
+    assert "1 diverged, counted as chance" in said and "test-split accuracy (%)" in said
+
+
+def test_a_title_and_a_label_are_words_and_not_formulas(tmp_path):
+    curves = make_curves({"random": 60, "gabor-1": 62})
+    figure = spec("random", "gabor-1", title=r"Costs $5, or $\foo$")
+    figure["arms"] = [{"arm": "random", "label": r"$\foo$ {x"}, {"arm": "gabor-1", "label": "=cmd|A1"}]
+    _, svg, csv = draw(curves, figure, tmp_path)
+    said = words(svg)
+    assert r"Costs $5, or $\foo$" in said and r"$\foo$ {x" in said and "=cmd|A1" in said
+    # a spreadsheet would run a cell that begins like a formula
+    assert set(pd.read_csv(csv)["label"]) == {r"$\foo$ {x", "'=cmd|A1"}
+
+
+def test_numbers_below_zero_are_no_formulas(tmp_path):
+    table = pd.DataFrame({"label": ["-a", "b"], "mean": [-1.5, 2.0], "n": [-1, 3]})
+    figure = draw_curves(curve_table(make_curves({"random": 60}), spec("random")), spec("random"))
+    save(figure, table, *paths(tmp_path))
+    assert (tmp_path / "figure.csv").read_text() == "label,mean,n\n'-a,-1.5,-1\nb,2,3\n"
+
+
+def test_a_picture_comes_with_its_table_or_not_at_all(tmp_path):
+    curves = make_curves({"random": 60})
+    table = curve_table(curves, spec("random"))
+    before = [path.write_text("before") and path for path in paths(tmp_path)]
+    with pytest.raises(AttributeError):  # both pictures are made by then
+        save(draw_curves(table, spec("random")), None, *before)
+    assert [path.read_text() for path in before] == ["before"] * 3 and len(list(tmp_path.iterdir())) == 3
 
 
 def test_bands_around_a_baseline_are_those_of_the_paired_difference():

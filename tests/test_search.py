@@ -14,7 +14,8 @@ import torch
 from informed_init.errors import InputError
 from informed_init.plan import search as search_plan
 from informed_init.plan.checks.search import check_search
-from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
+from informed_init.report.figures.models import confusion_table, draw_classes, draw_confusion, draw_features
+from informed_init.report.figures.style import Style, save
 from informed_init.report.search import class_table, scaling_table, search_parts, search_table
 from informed_init.report.tables import document
 from informed_init.runs.data import Data
@@ -39,7 +40,7 @@ from informed_init.tasks.images import Images, save_split
 from problems import small_problem, stripes
 from repository import ROOT
 from snakemake.iocontainers import Namedlist
-from test_figures import texts
+from test_figures import words
 from test_tables import caption
 
 SIZES = Sizes()
@@ -351,7 +352,7 @@ def files_of(given):
 
 def job(folder, script, **parts):
     named = {"input": files_of(parts["input"])}
-    named |= {key: Namedlist(fromdict=parts[key]) for key in ("output", "params")}
+    named |= {key: Namedlist(fromdict=parts.get(key, {})) for key in ("output", "params", "wildcards")}
     snakemake = SimpleNamespace(log=[folder / "log.txt"], **named)
     runpy.run_path(str(ROOT / "workflow_scripts" / script), {"snakemake": snakemake}, "__main__")
 
@@ -393,18 +394,23 @@ def test_the_jobs_of_a_search_from_rungs_to_pages(data, tmp_path):
     assert json.loads(output["record"].read_text())["configuration"] == winner
 
     pages = {kind: tmp_path / f"compact.{kind}" for kind in ("csv", "markdown", "html")}
-    for part in search_plan.PARTS:
-        pages |= {f"{part}_{kind}": [tmp_path / f"{part}.{kind}"] for kind in ("png", "svg", "csv")}
     inputs = {kind: [output[kind]] for kind in ("curves", "confusion", "features")} | {"records": [output["record"]]}
-    titles = {part: f"{part} of {{model}}" for part in search_plan.PARTS}
-    params = {"spec": search_plan.pages_spec(CONFIG), "titles": titles}
-    job(tmp_path, "report/draw_compact.py", input=inputs, output=pages, params=params)
+    job(
+        tmp_path, "report/write_compact.py", input=inputs, output=pages, params={"spec": search_plan.pages_spec(CONFIG)}
+    )
     table = pd.read_csv(pages["csv"]).iloc[0]
     assert table["configuration"] == winner and table["n"] == 2
     assert winner in pages["html"].read_text()
-    shares = pd.read_csv(pages["confusion_csv"][0])
+    drawn = {
+        f"{part}_{kind}": tmp_path / f"{part}.{kind}" for part in search_plan.PARTS for kind in ("png", "svg", "csv")
+    }
+    params = {"titles": {part: f"{part} of {{model}}" for part in search_plan.PARTS}}
+    inputs |= {"table": pages["csv"]}
+    job(tmp_path, "report/draw_model.py", input=inputs, output=drawn, params=params, wildcards={"model": "chosen"})
+    shares = pd.read_csv(drawn["confusion_csv"])
     assert shares.groupby("true")["percent"].sum().round(6).eq(100).all()
-    assert all(pages[f"{part}_png"][0].read_bytes().startswith(b"\x89PNG") for part in search_plan.PARTS)
+    assert "features of chosen" in words(drawn["features_svg"])
+    assert all(drawn[f"{part}_png"].read_bytes().startswith(b"\x89PNG") for part in search_plan.PARTS)
 
 
 def test_rules_parse_plans_without_torch():
@@ -416,21 +422,25 @@ def test_rules_parse_plans_without_torch():
 # ---------------------------------------------------------------- pictures and captions
 
 
-def test_pictures_say_what_they_lack(tmp_path, monkeypatch):
+def test_pictures_say_what_they_lack(tmp_path):
     paths = [tmp_path / f"a.{kind}" for kind in ("png", "svg", "csv")]
-    classes = [f"class {i}" for i in range(50)]
+    names = [f"class {i}" for i in range(50)]
     confusion = pd.DataFrame(
-        [{"replica": 0, "true": a, "predicted": b, "images": 5 * (a == b) + 1} for a in classes for b in classes]
+        [{"replica": 0, "true": a, "predicted": b, "images": 5 * (a == b) + 1} for a in names for b in names]
     )
-    words = texts(monkeypatch, lambda: draw_classes(class_table(confusion), "Classes", *paths, overall=50.0))
-    assert "n = 1: no interval" in words and "the 40 worst of 50 classes" in words
+    table = class_table(confusion)
+    save(draw_classes(table, Style("Classes"), overall=50.0), table, *paths)
+    said = words(paths[1])
+    assert "n = 1: no interval" in said and "the 40 worst of 50 classes" in said
     assert len(pd.read_csv(paths[2])) == 50
-    draw_confusion(confusion, "Confusion", *paths)
-    assert pd.read_csv(paths[2])["percent"].max() == pytest.approx(600 / 55)
+    shares = confusion_table(confusion)
+    draw_confusion(shares, Style("Confusion"), replicas=1)
+    assert shares["percent"].max() == pytest.approx(600 / 55)
     empty = pd.DataFrame(columns=["method", "replica", "class", "x", "y"])
-    assert "diverged" in texts(monkeypatch, lambda: draw_features(empty, "Features", *paths))
-    with pytest.raises(InputError, match="every training diverged"):
-        draw_confusion(confusion[:0], "Confusion", *paths)
+    save(draw_features(empty, Style("Features")), empty, *paths)
+    assert "the training diverged" in words(paths[1])
+    with pytest.raises(InputError, match="no training that did not diverge"):
+        draw_confusion(confusion_table(confusion[:0]), Style("Confusion"), replicas=0)
 
 
 def test_pages_have_captions():

@@ -27,7 +27,9 @@ from informed_init.initializers.sup_walsh import (
 from informed_init.initializers.sup_walsh.initializer import sup_walsh_
 from informed_init.initializers.sup_walsh.pretraining import scaled_distances
 from informed_init.initializers.sup_walsh.steps import OnePerClass, optimize_, recalibrate_
-from informed_init.report.figures.walsh import Distances, draw_codes, draw_distances, draw_losses
+from informed_init.report.figures.style import Style, save
+from informed_init.report.figures.walsh import draw_codes, draw_distances, draw_losses
+from informed_init.report.pretraining import code_table, distance_table, loss_table
 from informed_init.runs import arms
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
@@ -35,7 +37,7 @@ from informed_init.seeds import generator
 from informed_init.tasks.images import Images, save_split
 from problems import stripes
 from test_drawings import Job, check, paths
-from test_figures import texts
+from test_figures import words
 from torch import nn
 
 
@@ -446,17 +448,19 @@ def test_settings_that_do_not_fit_are_named():
 # ---------------------------------------------------------------- drawings
 
 
-def test_losses_distances_and_codes_write_their_data(tmp_path, monkeypatch):
-    files = {name: paths(tmp_path, name) for name in ("losses", "distances", "codes")}
+def test_losses_distances_and_codes_say_what_was_seen(tmp_path):
     near = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0.0]])
-    drawn = {"method": Distances(3.5 - near - 3.5 * np.eye(3), near), "constant z": Distances(0 * near, near)}
-
-    def everything():
-        draw_losses({"a": [3.0, 1.0, 2.0], "b": [np.nan] * 3}, "Losses", *files["losses"].values(), subtitle="here")
-        draw_distances(near, drawn, "Distances", *files["distances"].values())
-        draw_codes(walsh_codes(10).numpy(), "Codes", *files["codes"].values())
-
-    words = texts(monkeypatch, everything)
+    arms = {"method": {"z": 3.5 - near - 3.5 * np.eye(3), "codes": near}, "constant z": {"z": 0 * near, "codes": near}}
+    drawn = {
+        "losses": (draw_losses, loss_table({"a": [3.0, 1.0, 2.0], "b": [np.nan] * 3})),
+        "distances": (draw_distances, distance_table(near, arms)),
+        "codes": (draw_codes, code_table(walsh_codes(10).numpy())),
+    }
+    said, tables = "", {}
+    for name, (draw, table) in drawn.items():
+        files = paths(tmp_path, name)
+        save(draw(table, Style(name, "here" if name == "losses" else "")), table, *files.values())
+        said, tables[name] = said + words(files["svg"]), check(files)
     for expected in (
         "here; thin",
         "method",
@@ -465,8 +469,8 @@ def test_losses_distances_and_codes_write_their_data(tmp_path, monkeypatch):
         "r = 1.00",
         "codes of length 16",
     ):
-        assert expected in words
-    tables = {name: check(those) for name, those in files.items()}
+        assert expected in said
+    assert "mathdefault" not in said
     assert tables["losses"].query("label == 'a' and least")["loss"].tolist() == [1.0]
     assert not tables["losses"].query("label == 'b'")["least"].any()
     correlations = tables["distances"].drop_duplicates(["label", "of"]).set_index(["label", "of"])["correlation"]
@@ -475,14 +479,16 @@ def test_losses_distances_and_codes_write_their_data(tmp_path, monkeypatch):
     assert changes.tolist() == [15, 7, 8, 3, 12, 4, 11, 1, 14, 6]
 
 
-def test_drawings_refuse_what_does_not_fit(tmp_path):
-    files = paths(tmp_path, "x").values()
+def test_measures_and_drawings_refuse_what_does_not_fit():
     with pytest.raises(InputError, match=r"a has distances \(2, 2\), images \(3, 3\)"):
-        draw_distances(np.zeros((3, 3)), {"a": Distances(np.zeros((2, 2)), np.zeros((3, 3)))}, "D", *files)
+        distance_table(np.zeros((3, 3)), {"a": {"z": np.zeros((2, 2))}})
     with pytest.raises(InputError, match="no losses"):
-        draw_losses({}, "L", *files)
+        loss_table({})
     with pytest.raises(InputError, match=r"matrix of \+1 and -1"):
-        draw_codes(np.zeros((3, 4)), "C", *files)
+        code_table(np.zeros((3, 4)))
+    table = distance_table(np.zeros((3, 3)), {})
+    with pytest.raises(InputError, match="images has 8 distances between 3 classes; delete the file"):
+        draw_distances(table[:-1], Style("D"))
 
 
 def test_the_drawn_losses_are_those_of_the_trained_arm(tmp_path, monkeypatch):
@@ -505,19 +511,14 @@ def test_the_drawn_losses_are_those_of_the_trained_arm(tmp_path, monkeypatch):
         patch.setattr(of_pretraining, "optimize_", spied)
         splits = tmp_path / "train", tmp_path / "test"
         arms.train_arm(spec, Data.load(*splits), {0: {}}, Partial(tmp_path / "partial", "x"), lambda line: None)
-    files = {
-        f"{name}_{kind}": tmp_path / f"{name}.{kind}"
-        for name in ("losses", "distances", "codes")
-        for kind in ("png", "svg", "csv")
-    }
-    titles = {"losses": "Losses", "distances": "Distances", "codes": "Codes"}
-    job = Job(
-        tmp_path,
-        input=dict(zip(("train", "test"), splits, strict=True)),
-        output=files,
-        params={"specs": {"walsh": spec}, "titles": titles},
-    )
-    job.run("report/draw_walsh.py")
+    measured = {name: tmp_path / f"measured/{name}.csv" for name in ("losses", "distances", "codes")}
+    given = dict(zip(("train", "test"), splits, strict=True))
+    Job(tmp_path, input=given, output=measured, params={"specs": {"walsh": spec}}).run("runs/measure_walsh.py")
+    files = {f"{name}_{kind}": tmp_path / f"{name}.{kind}" for name in measured for kind in ("png", "svg", "csv")}
+    params = {"titles": {name: name for name in measured}, "subtitle": "here"}
+    Job(tmp_path, input=measured, output=files, params=params).run("report/draw_walsh.py")
+    for name, path in measured.items():  # what was measured is what was drawn, to the last digit
+        assert files[f"{name}_csv"].read_bytes() == path.read_bytes()
     drawn = pd.read_csv(files["losses_csv"])
     assert drawn["loss"].tolist() == pytest.approx(trained[0], rel=1e-6) and drawn["label"].unique() == ["walsh"]
     assert len(pd.read_csv(files["codes_csv"])) == 4 * 8

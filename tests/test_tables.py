@@ -499,18 +499,36 @@ def test_every_caption_belongs_to_a_rule():
     assert [path.name for path in (ROOT / "report").glob("*.rst") if f"report/{path.name}" not in rules] == []
 
 
-def test_every_kind_of_drawing_has_a_caption():
-    output = {"png": "results/paper/figures/x.png"}
-    bank = {"title": "Filters", "layers": ["conv1", "layer1.0.conv1"]}
-    taps = {"title": "Live taps", "architecture": "resnet18", "input_size": [3, 32, 32]}
-    moved = taps | {"source_tasks": [{"name": "a"}, {"name": "b"}]}
-    cases = [
-        (bank, {"bank": "results/paper/banks/b/0.safetensors"}, "results/paper/banks/b/0.safetensors"),
-        (taps, {}, "3 × 32 × 32"),
-        (moved, {"sources": ["s"]}, "n = 2"),
-        ({"title": "Rates"}, {"best_rates": "best_rates.csv"}, "own best learning rate"),
-        (taps | {"title": "Aligned", "caption": "One pair of sources."}, {}, "One pair of sources."),
-    ]
-    for params, inputs, words in cases:
-        text = caption("drawing", params=params, input=inputs, output=output)
-        assert words in text and params["title"] in text and "snakemake results/paper/figures/x.png --cores 2" in text
+def test_a_drawing_has_the_caption_that_its_rule_gives_it():
+    params, output = {"title": "Rates *", "caption": "With ``n``."}, {"png": "results/paper/figures/x.png"}
+    text = caption("drawing", params=params, output=output)
+    for words in (
+        "<strong>Rates *</strong>",
+        '<tt class="docutils literal">n</tt>',
+        "snakemake results/paper/figures/x.png --cores 2",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", ["figure", "drawing", "comparison", "comparison_costs", "comparison_differences"])
+def test_a_title_is_words_in_every_caption(name):
+    title = "A\n\n.. raw:: html\n\n   <script>alert(1)</script>\n\n*B* `C <javascript:alert(1)>`_ <b>"
+    spec = figures.figure_spec(CONFIG, "figure2", "controlled") | {"title": title}
+    spec["arms"] = [{"arm": "random", "label": title}]
+    params = {"title": title, "caption": "As drawn.", "figure": spec, "spec": {"title": title, "recipes": ["stepwise"]}}
+    text = caption(name, params=params, wildcards={"figure": "figure2", "family": "walsh"}, output={"png": "x.png"})
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; *B*" in text
+    assert "<script" not in text and "<b>" not in text and "href" not in text
+
+
+def test_captions_speak_of_the_split_that_their_picture_shows():
+    spec = figures.figure_spec(CONFIG, "figure2", "controlled")
+    look = {"params": {"figure": spec}, "wildcards": {"figure": "figure2"}}
+    assert "held out; test accuracies, by which arms are compared, are in the audit" in caption("figure", **look)
+    few = {**CONFIG, "replicas": {"count": 1, "per_job": 1}, "tasks": [[10, 11], [10, 13]]}
+    text = caption("figure", config=few, **look)
+    assert "Thin lines are the single trainings" in text and "95 %" not in text
+    params = {"params": {"spec": {"title": "T", "recipes": ["walsh-0.01"]}}, "wildcards": {"family": "walsh"}}
+    curves, differences = caption("comparison_costs", **params), caption("comparison_differences", **params)
+    assert "mean validation error" in curves and "There are no bands" in curves
+    assert "points of test accuracy" in differences and "snakemake walsh --cores 2" in differences

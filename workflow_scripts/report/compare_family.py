@@ -4,7 +4,9 @@ from informed_init.files import write_text
 from informed_init.jobs import logged
 from informed_init.report import comparison
 from informed_init.report.curves import read_curves, write_csv
-from informed_init.report.figures.comparison import draw_compared, draw_costs
+from informed_init.report.figures.costs import draw_costs
+from informed_init.report.figures.forest import compared_rows, draw_differences
+from informed_init.report.figures.style import Style, save
 from informed_init.report.tables import document, page, with_facts
 
 if __name__ == "__main__":
@@ -18,6 +20,12 @@ if __name__ == "__main__":
         parts = comparison.parts(table)
         write_text(out.markdown, document(parts))
         write_text(out.html, page(spec["title"], parts))
+        # shown arms first, so that their colors are the ones most easily told apart
+        members = sorted(spec["members"], key=lambda member: member["label"] not in spec["shown"])
+        methods = {member["arm"]: member["label"] for member in members}
         lines = comparison.cost_curves(curves, costs, table, spec["shown"], chance=chance)
-        draw_costs(lines, spec["title"], out.costs_png, out.costs_svg, out.costs_csv)
-        draw_compared(table, f"{spec['title']}: differences", out.png, out.svg, out.csv)
+        figure = draw_costs(lines, Style(spec["title"], methods=methods))
+        save(figure, lines, out.costs_png, out.costs_svg, out.costs_csv)
+        rows, reference = compared_rows(table)
+        figure = draw_differences(rows, Style(f"{spec['title']}: differences", methods=methods), reference=reference)
+        save(figure, rows, out.png, out.svg, out.csv)

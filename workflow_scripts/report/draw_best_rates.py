@@ -2,11 +2,13 @@
 
 import pandas as pd
 from informed_init.jobs import logged
-from informed_init.report.figures.drawings import draw_best_rates
+from informed_init.report.figures.forest import best_rate_rows, draw_differences
+from informed_init.report.figures.style import WIDTH, Style, save
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        paths = job.output.png, job.output.svg, job.output.csv
-        rates = pd.read_csv(job.input.best_rates)
-        draw_best_rates(rates, job.params.title, *paths, labels=job.params.get("labels"))
+        rows, reference = best_rate_rows(pd.read_csv(job.input.best_rates), job.params.get("labels"))
+        style = Style(job.params.title, width=WIDTH, methods=job.params.methods)
+        figure = draw_differences(rows, style, reference=reference)
+        save(figure, rows, job.output.png, job.output.svg, job.output.csv)

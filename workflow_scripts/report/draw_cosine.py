@@ -1,25 +1,12 @@
-"""Rule draw_cosine: trained sources -> how far training moved the weights of each layer from their own start."""
+"""Rule draw_cosine: measured cosines -> the picture of how far training moved each layer."""
 
-from informed_init import architectures
-from informed_init.banks.bank import bankable_layers
-from informed_init.banks.cosine import cosines, summarize
-from informed_init.banks.sources import load
 from informed_init.jobs import logged
-from informed_init.report.figures.drawings import draw_cosines
-from informed_init.runs.sources import untrained_sources
-from informed_init.training.live_taps import live_taps
+from informed_init.report.figures.cosine import COLUMNS, draw_cosines
+from informed_init.report.figures.style import Style, save
+from informed_init.report.measured import read_measured
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        architecture, num_classes = job.params.architecture, job.params.num_classes
-        model = architectures.build(architecture, num_classes)
-        masks = live_taps(model, tuple(job.params.input_size))
-        trained = load(job.input.sources)
-        pairs = (  # one task at a time: all untrained networks together would be gigabytes
-            (name, trained[name], start)
-            for task in job.params.source_tasks
-            for name, start in untrained_sources(architecture, [task], num_classes).items()
-        )
-        table = cosines(pairs, {name: masks[name] for name, _ in bankable_layers(model)})
-        draw_cosines(summarize(table), job.params.title, job.output.png, job.output.svg, job.output.csv)
+        table = read_measured(job.input.measured, COLUMNS)
+        save(draw_cosines(table, Style(job.params.title)), table, job.output.png, job.output.svg, job.output.csv)

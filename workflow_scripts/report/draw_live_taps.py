@@ -1,15 +1,12 @@
-"""Rule draw_live_taps: an architecture and an image size -> a map of the kernel taps that such images can train."""
+"""Rule draw_live_taps: measured taps -> a map of those that images of some size can train."""
 
-from informed_init import architectures
 from informed_init.jobs import logged
-from informed_init.report.figures.drawings import draw_live_taps
-from informed_init.training.live_taps import live_taps
+from informed_init.report.figures.filters import TAP_COLUMNS, draw_live_taps
+from informed_init.report.figures.style import Style, save
+from informed_init.report.measured import read_measured
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        model = architectures.build(job.params.architecture, num_classes=10)  # the head has no taps
-        maps = {name: mask.numpy() for name, mask in live_taps(model, tuple(job.params.input_size)).items()}
-        weights = {name: model.get_submodule(name).weight.numel() for name in maps}
-        paths = job.output.png, job.output.svg, job.output.csv
-        draw_live_taps(maps, job.params.title, *paths, weights=weights)
+        table = read_measured(job.input.measured, TAP_COLUMNS)
+        save(draw_live_taps(table, Style(job.params.title)), table, job.output.png, job.output.svg, job.output.csv)

@@ -5,6 +5,7 @@ from informed_init.files import write_text
 from informed_init.jobs import logged
 from informed_init.report.curves import write_csv
 from informed_init.report.figures.search import draw_search
+from informed_init.report.figures.style import Style, save
 from informed_init.report.search import scaling_table, search_parts, search_table
 from informed_init.report.tables import document, page
 from informed_init.search.rungs import Plan, read_rungs
@@ -22,4 +23,5 @@ if __name__ == "__main__":
         write_csv(scaling, job.output.scaling)
         write_text(job.output.markdown, document(parts))
         write_text(job.output.html, page(job.params.title, parts))
-        draw_search(table, scaling, plan.budget, job.params.title, job.output.png, job.output.svg, job.output.drawn)
+        figure = draw_search(table, Style(job.params.title), ladder=scaling, budget=plan.budget)
+        save(figure, table, job.output.png, job.output.svg, job.output.drawn)

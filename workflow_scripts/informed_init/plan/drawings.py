@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 
+from ..errors import InputError
 from .arms import arm_setting
 from .banks import bank_spec
 from .families import cells
 from .tables import is_made
+from .trainings import arm_spec
+
+WALSH_PARTS = ("losses", "distances", "codes")  # what is measured and drawn of Sup-Walsh's pretrainings
 
 
 def drawn(config: Mapping) -> list[str]:
@@ -42,3 +46,30 @@ def walsh_arms(config: Mapping) -> list[tuple[str, str, str]]:
         arm: cell for cell in reversed(cells(config)) if config["arms"][arm := cell[2]]["initializer"] == "sup-walsh"
     }
     return list(reversed(found.values()))
+
+
+def walsh_specs(config: Mapping, dataset: str, architecture: str) -> dict[str, dict]:
+    """Label -> everything that decides the pretraining of replica 0, of the arms that are measured and drawn together.
+
+    Raises:
+        InputError: no arm pretrains this architecture on this data set.
+    """
+    prefix, place = f"{dataset}-{architecture}-", (dataset, architecture)
+    own = [cell for cell in walsh_arms(config) if _place(config, cell[2]) == place]
+    if not own:
+        raise InputError(f"no arm of initializer sup-walsh trains {architecture} on {dataset}")
+    return {cell[2].removeprefix(prefix): arm_spec(config, *cell, "000-000") for cell in own}
+
+
+def walsh_pictures(config: Mapping) -> list[str]:
+    """The pictures of all data sets and architectures that arms pretrain on."""
+    places = {_place(config, arm) for _, _, arm in walsh_arms(config)}
+    return [
+        f"<results>/figures/walsh/{dataset}/{architecture}/{part}.png"
+        for dataset, architecture in sorted(places)
+        for part in WALSH_PARTS
+    ]
+
+
+def _place(config: Mapping, arm: str) -> tuple[str, str]:
+    return arm_setting(config, arm, "dataset"), arm_setting(config, arm, "architecture")

@@ -1,6 +1,6 @@
 """Figures of training curves: their arms, protocols and recipe, and what drawing one is told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..facts import method
 from .arm_facts import facts_of
@@ -41,14 +41,19 @@ def figure_cells(config: Mapping, figure: str, protocol: str) -> list[tuple[str,
     return [(protocol, figure_recipe(config, figure), arm) for arm in figure_arms(config, figure)]
 
 
+def methods(config: Mapping, arms: Iterable[str]) -> dict[str, str]:
+    """Arm -> method, the word that decides its color in every picture."""
+    return {arm: method(facts) for arm, facts in facts_of(config, arms).items()}
+
+
 def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
     """What drawing a figure is told: title, arms with labels and methods, the accuracy of guessing, and the published means
     under ``published``."""
     section, arms = config["figures"][figure], figure_arms(config, figure)
     spec = {key: value for key, value in section.items() if key not in ("arms", "protocols")}
     spec |= {"protocol": protocol, "recipe": figure_recipe(config, figure)}
-    facts = facts_of(config, arms)
-    spec["arms"] = [{"arm": arm, "label": label, "method": method(facts[arm])} for arm, label in arms.items()]
+    own = methods(config, arms)
+    spec["arms"] = [{"arm": arm, "label": label, "method": own[arm]} for arm, label in arms.items()]
     spec["chance"] = chance(config, arms)
     if protocol == "published":
         spec["published"] = {arm: means for arm, means in published_curves(config).items() if arm in arms}

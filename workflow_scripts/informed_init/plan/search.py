@@ -3,7 +3,7 @@
 Pure functions of the config, used by the rules while Snakemake parses; no torch here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from ..search.rungs import Plan, Sizes
@@ -16,6 +16,7 @@ CHOSEN = "chosen"  # the architecture that a search ends with
 SHAPE_KEYS = tuple(field.name for field in fields(Shape))
 MODEL_KEYS = ("architecture", "recipe")  # every other key of a final model is a setting of its architecture
 FEATURES = {"method": "pca", "images": 500}
+FINAL_FILES = {"curves": ".csv", "confusion": "-confusion.csv", "features": "-features.csv", "records": ".json"}
 PARTS = ("per_class", "confusion", "features")  # what is drawn of every final model
 
 
@@ -77,6 +78,12 @@ def rung_blocks(config: Mapping, rung: int) -> list[str]:
     return blocks(plan.size_of(rung), config["search"]["per_job"])
 
 
+def rung_files(config: Mapping, rungs: int | None = None) -> list[str]:
+    """The tables of all blocks of the first ``rungs`` rungs, or of all; none without a search."""
+    rungs = 0 if not searched(config) else last_rung(config) + 1 if rungs is None else rungs
+    return [f"<results>/search/rung{rung}/{block}.csv" for rung in range(rungs) for block in rung_blocks(config, rung)]
+
+
 def rung_spec(config: Mapping, rung: int, block: str) -> dict:
     """Everything that decides what one job of a rung computes, with sorted keys."""
     section = config["search"]
@@ -99,7 +106,9 @@ def rung_spec(config: Mapping, rung: int, block: str) -> dict:
 
 
 def table_spec(config: Mapping) -> dict:
-    """What the search's tables and picture are told beside the rows of all rungs."""
+    """What the search's tables and picture are told beside the rows of all rungs; nothing without a search."""
+    if not searched(config):
+        return {}
     section = config["search"]
     return ordered(
         {
@@ -126,9 +135,22 @@ def final_blocks(config: Mapping) -> list[str]:
     return blocks(replicas["count"], replicas["per_job"])
 
 
+def final_files(config: Mapping, models: Sequence[str]) -> dict[str, list[str]]:
+    """What the trainings of some final models leave, all replicas, by kind."""
+    return {
+        kind: [f"<results>/compact/{model}/{block}{end}" for model in models for block in final_blocks(config)]
+        for kind, end in FINAL_FILES.items()
+    }
+
+
 def needs_search(config: Mapping, model: str) -> bool:
     """Whether a final model is the one that the search ends with."""
     return config["search"]["final"]["models"][model]["architecture"] == CHOSEN
+
+
+def final_rungs(config: Mapping, model: str) -> list[str]:
+    """The tables that a final model's shape is read from: those of all rungs where the search chose it, else none."""
+    return rung_files(config) if needs_search(config, model) else []
 
 
 def final_architecture(config: Mapping, model: str) -> str:
@@ -162,7 +184,9 @@ def final_spec(config: Mapping, model: str, block: str) -> dict:
 
 
 def pages_spec(config: Mapping) -> dict:
-    """What the pages of the final models are told beside their results."""
+    """What the pages of the final models are told beside their results; nothing without a search."""
+    if not searched(config):
+        return {}
     section = config["search"]
     models = []
     for name in final_models(config):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import InputError
 from .best_rates import COUNTS, VALUES, add_differences, at_best_rate
-from .curves import cell_matrix
+from .curves import cell_matrix, single_runs
 from .statistics import mean_interval
 from .tables import NOT_RUN, as_floats, interval_text, number_text
 
@@ -26,6 +26,7 @@ RULE = (
     "accuracy that the teacher of the same task and replica ended with (0: before the first step)."
 )
 TERA = 1e12
+FEW_RUNS = 10  # trainings of an arm that a picture can show one by one
 KEY = ["protocol", "recipe", "arm", "task", "replica"]
 
 
@@ -188,8 +189,8 @@ def cost_curves(
     """Mean validation accuracy of the ``shown`` arms (labels) at their best recipes, by epoch and by cost.
 
     Returns:
-        One row per arm and epoch: ``panel, arm, label, epoch, cost, n, mean, low, high``; ``cost`` in tera multiply-adds
-        since the arm's start, inherited costs included.
+        One row per arm and epoch: ``panel, arm, label, epoch, cost, n, mean, low, high, runs``; ``cost`` in tera
+        multiply-adds since the arm's start, inherited costs included; ``runs`` the single trainings, where they are few.
     """
     shown, rows = list(shown), []
     for member in table[table["label"].isin(shown) & (table["recipe"] != "")].itertuples():
@@ -197,9 +198,12 @@ def cost_curves(
         own = own[(own["arm"] == member.arm) & (own["recipe"] == member.recipe)]
         paid = costs[(costs["arm"] == member.arm) & (costs["recipe"] == member.recipe)]
         for epoch in sorted(own["epoch"].unique()):
-            interval = mean_interval(cell_matrix(own, member.arm, "val_accuracy", epoch=epoch, chance=chance))
+            cells = cell_matrix(own, member.arm, "val_accuracy", epoch=epoch, chance=chance)
+            interval = mean_interval(cells)
             cost = paid["start_cost"].mean() + epoch * paid["epoch_cost"].mean()
             row = {"panel": member.panel, "arm": member.arm, "label": member.label, "epoch": int(epoch), "cost": cost}
-            rows.append(row | {"n": interval.n, "mean": interval.mean, "low": interval.low, "high": interval.high})
-    columns = ["panel", "arm", "label", "epoch", "cost", "n", "mean", "low", "high"]
-    return as_floats(pd.DataFrame(rows, columns=columns), ["cost", "mean", "low", "high"])
+            row |= {"n": interval.n, "mean": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append(row | {"runs": single_runs(cells) if interval.n <= FEW_RUNS else None})
+    columns = ["panel", "arm", "label", "epoch", "cost", "n", "mean", "low", "high", "runs"]
+    table = as_floats(pd.DataFrame(rows, columns=columns), ["cost", "mean", "low", "high"])
+    return table if table["runs"].notna().any() else table.drop(columns="runs")

@@ -22,9 +22,14 @@ from ..files import write_text
 TRAINING = ("run", "protocol", "recipe", "task", "arm", "replica")  # the key of one training
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV: no index, eight significant digits, an empty field for NaN."""
+    return table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+
+
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, atomically: no index, eight significant digits, an empty field for NaN."""
-    write_text(path, table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n"))
+    """Write :func:`csv_text` of a table, atomically."""
+    write_text(path, csv_text(table))
 
 
 def read_curves(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -185,6 +190,11 @@ def _chance_of(task: str, chance: float | Mapping[str, float]) -> float:
     if task not in chance:
         raise InputError(f"no chance level given for task {task}")
     return chance[task]
+
+
+def single_runs(cells: pd.DataFrame) -> str | None:
+    """A table's cells as text, task by task, for a picture that shows every training; None for a single one."""
+    return " ".join(FLOAT_FORMAT % value for value in cells.to_numpy().flat) if cells.size > 1 else None
 
 
 def pair(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Rule draw_compact: the final models -> their table, and of each the accuracy by class, the confusion and the features."""
+"""Rule write_compact: the final models -> the table of their accuracies."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import pandas as pd
 from informed_init.files import write_text
 from informed_init.jobs import logged
 from informed_init.report.curves import write_csv
-from informed_init.report.figures.search import draw_classes, draw_confusion, draw_features
-from informed_init.report.search import class_table, compact_table, display_compact, read_model
+from informed_init.report.search import compact_table, display_compact, read_model
 from informed_init.report.tables import page, to_markdown
 
 if __name__ == "__main__":
@@ -24,15 +23,3 @@ if __name__ == "__main__":
         write_csv(table, job.output.csv)
         write_text(job.output.markdown, to_markdown(display_compact(table)))
         write_text(job.output.html, page("Final models under the budget", [display_compact(table)]))
-        for number, (model, parts) in enumerate(found.items()):
-            confusion = parts["confusion"]
-            accuracy = float(table.set_index("model").loc[model, "test_mean"])
-            for drawing, data, more in (
-                ("per_class", class_table(confusion), {"overall": accuracy}),
-                ("confusion", confusion, {}),
-                ("features", parts["features"], {}),
-            ):
-                paths = [job.output[f"{drawing}_{kind}"][number] for kind in ("png", "svg", "csv")]
-                title = job.params.titles[drawing].format(model=model)
-                draw = {"per_class": draw_classes, "confusion": draw_confusion, "features": draw_features}[drawing]
-                draw(data, title, *paths, **more)

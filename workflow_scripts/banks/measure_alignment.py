@@ -1,10 +1,11 @@
-"""Rule draw_alignment: two trained sources -> their first filters before and after alignment (Figure 1)."""
+"""Rule measure_alignment: two trained sources -> their first filters before and after alignment (Figure 1)."""
 
 from informed_init import architectures
 from informed_init.banks.alignment import filter_pair, permutation_groups
 from informed_init.banks.sources import load
 from informed_init.jobs import logged
-from informed_init.report.figures.drawings import draw_filters
+from informed_init.report.curves import write_csv
+from informed_init.report.kernels import filter_table
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
@@ -19,4 +20,4 @@ if __name__ == "__main__":
             f"{second} as trained": pair["before"][shown, 0],
             f"{second} aligned": pair["after"][shown, 0],
         }
-        draw_filters(rows, None, job.params.title, job.output.png, job.output.svg, job.output.csv)
+        write_csv(filter_table(rows), job.output[0])
