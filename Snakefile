@@ -48,7 +48,7 @@ rule all:
         else [],
         "<results>/tables/final.csv",
         "<results>/tables/audit.csv",
-        "<results>/tables/reproduction.csv"
+        "<results>/figures/reproduction.png"
         if published.reproduced_cells(config)
         else [],
         "<results>/tables/alignment.csv" if "cosine" in drawings.drawn(config) else [],

@@ -131,9 +131,40 @@ rule write_reproduction:
         "../workflow_scripts/report/write_reproduction.py"
 
 
+rule draw_reproduction:
+    input:
+        table="<results>/tables/reproduction.csv",
+        code=code("report/draw_reproduction.py"),
+    output:
+        png=report(
+            "<results>/figures/reproduction.png",
+            caption="../report/reproduction.rst",
+            category="Figures",
+            labels={"figure": "reproduction"},
+        ),
+        svg="<results>/figures/reproduction.svg",
+        csv="<results>/figures/reproduction.csv",
+    log:
+        "<results>/logs/draw_reproduction.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        title="Published curves and ours",
+        methods=figures.methods(config, published.published_curves(config)),
+    message:
+        "Drawing how far every curve is from the published one"
+    script:
+        "../workflow_scripts/report/draw_reproduction.py"
+
+
 rule reproduction:
     input:
         "<results>/tables/reproduction.csv",
+        "<results>/figures/reproduction.png",
 
 
 rule audit:

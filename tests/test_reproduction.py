@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from informed_init.report.figures.gaps import draw_gaps, gap_rows
+from informed_init.report.figures.style import Style
 from informed_init.report.reproduction import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -68,3 +70,13 @@ def test_a_diverged_arm_counts_as_chance_and_is_said():
 def test_nothing_was_run():
     table = reproduction(curves({}), PUBLISHED, recipes={}, epochs=(2, 7))  # epoch 7 has no published number
     assert set(table["verdict"]) == {NOT_RUN} and set(table["epoch"]) == {2}
+
+
+def test_every_arm_has_a_row_in_the_picture_and_only_those_that_were_run_a_dot():
+    found = curves({"same": np.stack([around(51), around(60.9)])})
+    rows = gap_rows(reproduction(found, PUBLISHED, recipes={"same": "steps"}, epochs=(1, 2)))
+    figure = draw_gaps(rows, Style("Gaps", methods=dict.fromkeys(PUBLISHED, "default")))
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(PUBLISHED)
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert [round(float(x), 2) for x in dots if np.isfinite(x)] == [0.9]
