@@ -16,6 +16,7 @@ from informed_init.banks.bank import Bank, LayerBank
 from informed_init.banks.cosine import cosine, cosines, summarize
 from informed_init.errors import InputError
 from informed_init.plan.code_inputs import code
+from informed_init.report.curves import csv_text
 from informed_init.report.figures.costs import draw_costs
 from informed_init.report.figures.filters import draw_filters, draw_live_taps
 from informed_init.report.figures.forest import best_rate_rows, compared_rows, draw_differences
@@ -118,6 +119,15 @@ def test_a_damaged_measured_file_is_refused_by_name(tmp_path, text, said):
     with pytest.raises(InputError, match=rf"measured\.csv: .*{said}") as error:
         read_measured(path, ["layer", "value"])
     assert "\n" not in str(error.value)
+
+
+def test_what_the_study_measured_is_what_it_drew():
+    study = ROOT / "results/study"
+    measured = sorted(path.relative_to(study / "measured") for path in (study / "measured").glob("**/*.csv"))
+    assert len(measured) == 8
+    for name in measured:
+        drawn = (study / "figures" / name).read_text()
+        assert csv_text(read_measured(study / "measured" / name, drawn.splitlines()[0].split(","))) == drawn
 
 
 # ---------------------------------------------------------------- differences and costs

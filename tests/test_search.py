@@ -439,6 +439,9 @@ def test_pictures_say_what_they_lack(tmp_path):
     empty = pd.DataFrame(columns=["method", "replica", "class", "x", "y"])
     save(draw_features(empty, Style("Features")), empty, *paths)
     assert "the training diverged" in words(paths[1])
+    features = pd.DataFrame({"method": "pca", "replica": 0, "class": ["_a", "b"], "x": [0.0, 1.0], "y": [0.0, 1.0]})
+    save(draw_features(features, Style("Features")), features, *paths)
+    assert "_a" in words(paths[1])
     with pytest.raises(InputError, match="no training that did not diverge"):
         draw_confusion(confusion_table(confusion[:0]), Style("Confusion"), replicas=0)
 

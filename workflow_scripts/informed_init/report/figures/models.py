@@ -111,6 +111,9 @@ def _scatter(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     colors = sns.color_palette("colorblind", MOST_COLORS)
     for number, name in enumerate(names):
         own = table[table["class"] == name]
-        axes.plot(own["x"], own["y"], "o", color=colors[number % MOST_COLORS], markersize=2.2, alpha=0.8, label=name)
+        # matplotlib leaves out of a legend what begins with an underscore
+        label = f"\N{HAIR SPACE}{name}" if name.startswith("_") else name
+        look = {"label": label, "markersize": 2.2, "alpha": 0.8}
+        axes.plot(own["x"], own["y"], "o", color=colors[number % MOST_COLORS], **look)
     axes.set_axis_off()  # the coordinates have no meaning
     axes.set_aspect("equal", adjustable="datalim")
