@@ -321,6 +321,14 @@ def test_tiny_imagenet_problems_are_named(tmp_path):
         verify(SMALL_TINY, tmp_path / "d")
 
 
+def test_an_image_is_opened_as_what_it_should_be_whatever_else_pillow_knows(tmp_path, monkeypatch):
+    path = write_tiny(tmp_path) / "train" / "n01" / "images" / "n01_0.JPEG"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n")
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("taken to Ghostscript"))
+    with pytest.raises(InputError, match=r"n01_0.JPEG: not a whole image \(cannot identify image file"):
+        read(SMALL_TINY, tmp_path, "train")
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "size"])
 def test_a_damaged_or_wrong_image_names_itself(tmp_path, damage):
     path = write_tiny(tmp_path) / "train" / "n01" / "images" / "n01_0.JPEG"
