@@ -1,6 +1,6 @@
 # Trains networks from many initializations on the same tasks with the same random draws, and draws every figure from that.
 #   snakemake --cores N --resources gpu=1            everything in config.yaml
-#   snakemake figure3 --cores N --resources gpu=1    one figure and what it needs
+#   snakemake <figure> --cores N --resources gpu=1   one figure and what it needs
 from snakemake.utils import min_version
 
 min_version("9.14")

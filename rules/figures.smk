@@ -1,4 +1,4 @@
-# Figures: each from the curves of its own arms alone; a target by name, e.g. `snakemake figure3 --cores 2`.
+# Figures: each from the curves of its own arms alone; a target by its name, `snakemake <figure> --cores 2`.
 rule draw_figure:
     input:
         curves=figure_inputs,

@@ -253,7 +253,7 @@ def test_snakemake_trains_teachers_first_and_compares_their_students(tmp_path):
             "teacher": {"arm": "teacher", "recipe": "lenet"},
         },
     }
-    family = {"arms": ["teacher", "scratch", "wider"], "recipes": ["lenet"], "baseline": {"wider": "scratch"}}
+    family = {"arms": ["teacher", "scratch", "wider"], "recipes": ["lenet"], "baseline": {"initializer": "default"}}
     config["families"] = {"grow": family | {"across": {"datasets": ["procedural"]}, "protocols": ["controlled"]}}
     config["figures"] = {}
     repository.write_config()

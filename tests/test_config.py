@@ -203,7 +203,7 @@ def test_arms_have_the_tasks_the_paper_gave_them():
         return [task["name"] for task in tasks.tasks(EXPANDED, arm)]
 
     assert names("random")[0] == "cifar100-10-11" and len(names("random")) == 10
-    assert names("search") == ["cifar100-2-4", "cifar100-3-5", "cifar100-4-6", "cifar100-5-8"]
+    assert names("random-four-pairs") == ["cifar100-2-4", "cifar100-3-5", "cifar100-4-6", "cifar100-5-8"]
     assert names("tiny-random") == ["tinyimagenet"]
     levels = tasks.chance(EXPANDED)
     assert (levels["cifar100-10-11"], levels["tinyimagenet"]) == (10.0, 0.5)

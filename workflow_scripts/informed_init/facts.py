@@ -13,6 +13,7 @@ from .declarations import initializers
 
 Facts = Mapping[str, object]
 BANK_DEFAULTS = {"k": None, "aligned_layers": None, "trained": True, "taps": "all", "disjoint": False}
+BANK = ("method", "models", *BANK_DEFAULTS)
 PLACE = ("architecture", "dataset")
 COLUMNS = ("initializer", "method", "k", "models", "trained", "taps", "layers", "rescale", "settings", *PLACE)
 

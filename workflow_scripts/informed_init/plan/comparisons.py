@@ -1,10 +1,9 @@
 """Families with a baseline: which trainings their comparison reads, and what it is told of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..facts import method
+from ..facts import PLACE, Facts, find, method
 from .arm_facts import arm_facts
-from .arms import arm_setting
 from .families import family_cells, family_recipes, selected
 from .tables import table_family
 from .work import ordered
@@ -25,23 +24,15 @@ def comparison_cells(config: Mapping, family: str) -> list[tuple[str, str, str]]
 def comparison_spec(config: Mapping, family: str) -> dict:
     """What :mod:`.comparison` is told of a family: its members with their baselines, and the recipes among which each finds
     its best."""
-    section = config["families"][family]
-    by_template, members = {}, []
+    section, members = config["families"][family], []
     for arm, template in section["templates"].items():
-        place = tuple(arm_setting(config, arm, key) for key in ("dataset", "architecture"))
-        by_template[template, arm.removesuffix(template)] = arm
-        members.append({"arm": arm, "template": template, "dataset": place[0], "architecture": place[1]})
-    named = section["baseline"]
+        facts = arm_facts(config, arm)
+        teacher = config["arms"][arm].get("teacher")
+        member = {"arm": arm, "label": template, "panel": arm.removesuffix(template).rstrip("-"), "facts": facts}
+        member |= {key: facts[key] for key in PLACE} | {"method": method(facts)}
+        members.append(member | {"teacher": None if teacher is None else [teacher["arm"], teacher["recipe"]]})
     for member in members:
-        template = member.pop("template")
-        prefix = member["arm"].removesuffix(template)
-        baseline = named if isinstance(named, str) else named.get(template)
-        member |= {"baseline": by_template.get((baseline, prefix)), "label": template}
-        member["panel"] = prefix.rstrip("-")
-        teacher = config["arms"][member["arm"]].get("teacher")
-        member["facts"] = arm_facts(config, member["arm"])
-        member["method"] = method(member["facts"])
-        member["teacher"] = None if teacher is None else [teacher["arm"], teacher["recipe"]]
+        member["baseline"] = _baseline(section["baseline"], member, members)
     return ordered(
         {
             "title": section.get("title", family),
@@ -50,6 +41,17 @@ def comparison_spec(config: Mapping, family: str) -> dict:
             "shown": section.get("shown", list(dict.fromkeys(section["templates"].values()))),
         }
     )
+
+
+def _baseline(named: str | Facts, member: Mapping, members: Sequence[Mapping]) -> str | None:
+    """The arm that a member is compared with: the one of its panel that the family's ``baseline`` names, or the one on its
+    own network and data that is what the facts say; None for such an arm itself, if facts chose it."""
+    if isinstance(named, str):
+        own = (other for other in members if other["panel"] == member["panel"])
+        return next((other["arm"] for other in own if other["label"] == named), None)
+    wanted = {**named, **{key: member[key] for key in PLACE}}
+    found = find({other["arm"]: other["facts"] for other in members}, wanted)
+    return None if found == member["arm"] else found
 
 
 def table_members(config: Mapping, table: str) -> list[dict]:

@@ -11,8 +11,12 @@ from .work import ordered
 
 
 def figure_arms(config: Mapping, figure: str) -> dict[str, str]:
-    """Arm -> label of a figure; an overlay takes an arm out by giving it no label."""
-    return {arm: label for arm, label in config["figures"][figure]["arms"].items() if label is not None}
+    """Arm -> label of a figure: those of every panel, then those of one; an overlay takes an arm out by giving it no label."""
+    section = config["figures"][figure]
+    arms = dict(section["arms"]) | {
+        arm: label for own in section.get("panels", {}).values() for arm, label in own.items()
+    }
+    return {arm: label for arm, label in arms.items() if label is not None}
 
 
 def figure_recipe(config: Mapping, figure: str) -> str:
@@ -51,6 +55,8 @@ def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
     under ``published``."""
     section, arms = config["figures"][figure], figure_arms(config, figure)
     spec = {key: value for key, value in section.items() if key not in ("arms", "protocols")}
+    if "panels" in section:
+        spec["panels"] = {name: [arm for arm in own if arm in arms] for name, own in section["panels"].items()}
     spec |= {"protocol": protocol, "recipe": figure_recipe(config, figure)}
     own = methods(config, arms)
     spec["arms"] = [{"arm": arm, "label": label, "method": own[arm]} for arm, label in arms.items()]

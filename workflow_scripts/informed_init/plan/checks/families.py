@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from ...declarations import architectures
+from ...declarations import architectures, initializers
+from ...facts import BANK
 from ..datasets import names
 from ..families import expanded, family_recipes, selected
 from .refusals import check_known, refuse
@@ -30,10 +31,13 @@ def _check_all(names: Iterable[str], choices: Iterable[str], where: str, what: s
 def _check_comparison(config: Mapping, family: Mapping, where: str) -> None:
     # a family that the run leaves out has no arms, but what it names are arms
     own, what = (family["arms"], "arm of the family") if family["arms"] else (config["arms"], "arm")
-    baseline = family.get("baseline", {})
-    named = {baseline: baseline} if isinstance(baseline, str) else baseline
-    named = {arm: other for arm, other in named.items() if other is not None}  # an overlay takes one out with null
-    _check_all([*named, *named.values()], own, f"{where}.baseline", what)
+    baseline = family.get("baseline")
+    if isinstance(baseline, str):
+        check_known(baseline, own, f"{where}.baseline", what)
+    elif baseline is not None:
+        check_known(baseline["initializer"], initializers(), f"{where}.baseline.initializer", "initializer")
+        facts = ["initializer", *initializers()[baseline["initializer"]].settings, *BANK]
+        _check_all(baseline, facts, f"{where}.baseline", "fact")
     _check_all(family.get("shown", []), own, f"{where}.shown", what)
     if "baseline" in family and "controlled" not in family.get("protocols", config["protocols"]):
         refuse(

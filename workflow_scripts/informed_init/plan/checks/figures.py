@@ -15,10 +15,10 @@ def check_figures(config: Mapping) -> None:
         check_known(figure.get("metric", "val_accuracy"), METRICS, f"{where}.metric", "metric")
         for arm in figure["arms"]:
             check_known(arm, config["arms"], f"{where}.arms", "arm")
+        for panel, members in figure.get("panels", {}).items():
+            for arm in members:
+                check_known(arm, config["arms"], f"{where}.panels.{panel}", "arm")
         if not arms:
             refuse(f"{where}.arms", "no arm is left", "give at least one a label")
         if figure.get("baseline") is not None:
             check_known(figure["baseline"], arms, f"{where}.baseline", "arm of the figure")
-        for panel, members in figure.get("panels", {}).items():
-            for arm in members:
-                check_known(arm, arms, f"{where}.panels.{panel}", "arm of the figure")
