@@ -35,21 +35,4 @@ include: "rules/provenance.smk"
 rule all:
     default_target: True
     input:
-        paths.pictures(config),
-        [f"<results>/figures/{name}.png" for name in drawings.drawn(config)],
-        [
-            f"<results>/tables/{name}.csv"
-            for name in comparisons.compared_families(config)
-        ],
-        drawings.walsh_pictures(config),
-        [f"<results>/{name}" for name in search_plan.results(config)],
-        "<results>/tables/walsh_layout.csv"
-        if tables.is_made(config, "walsh_layout")
-        else [],
-        "<results>/tables/final.csv",
-        "<results>/tables/audit.csv",
-        "<results>/figures/reproduction.png"
-        if published.reproduced_cells(config)
-        else [],
-        "<results>/tables/alignment.csv" if "cosine" in drawings.drawn(config) else [],
-        "<results>/tables/table1.csv" if tables.is_made(config, "table1") else [],
+        targets.everything(config),

@@ -29,6 +29,7 @@ from informed_init.plan import (
     published,
     sources,
     tables,
+    targets,
     tasks,
     trainings,
     work,

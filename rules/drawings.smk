@@ -113,7 +113,7 @@ rule draw_bank:
         mem_mb=1000,
         runtime=10,
     params:
-        title="Cluster centers of six source models, k = 3",
+        title=drawings.bank_title(config),
         caption="The filters of a bank for the first convolution of each stage, the most frequent first. Red is positive, "
         "blue negative, each layer on its own scale; the number below a filter is the share of the source filters that it "
         "stands for.",

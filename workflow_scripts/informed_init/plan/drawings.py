@@ -29,6 +29,14 @@ def drawn_bank(config: Mapping) -> str | None:
     return config.get("drawings", {}).get("bank")
 
 
+def bank_title(config: Mapping) -> str:
+    """The title of its drawing."""
+    bank = bank_spec(config, drawn_bank(config)) if drawn_bank(config) else None
+    if bank is None or bank["k"] is None:
+        return "Filters of a bank"
+    return f"Cluster centers of {bank['models']} source models, k = {bank['k']}"
+
+
 def aligned_arms(config: Mapping) -> list[str]:
     """The run's arms that take the averages of aligned sources."""
     return [arm for _, _, arm in cells(config) if (bank_spec(config, arm) or {}).get("layers")]

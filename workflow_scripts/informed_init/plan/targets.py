@@ -1,0 +1,23 @@
+"""What a run makes when no target is named: every figure, table and drawing that its families suffice for."""
+
+from collections.abc import Mapping
+
+from . import search
+from .comparisons import compared_families
+from .drawings import drawn, walsh_pictures
+from .paths import pictures
+from .published import reproduced_cells
+from .tables import is_made
+
+
+def everything(config: Mapping) -> list[str]:
+    """The files of target ``all``; ``config`` is expanded."""
+    drawings = drawn(config)
+    tables = ["final", "audit", *compared_families(config)]
+    tables += [table for table in ("walsh_layout", "table1") if is_made(config, table)]
+    tables += ["alignment"] if "cosine" in drawings else []
+    figures = [*drawings, *(["reproduction"] if reproduced_cells(config) else [])]
+    files = pictures(config) + walsh_pictures(config)
+    files += [f"<results>/figures/{name}.png" for name in figures]
+    files += [f"<results>/tables/{name}.csv" for name in tables]
+    return files + [f"<results>/{name}" for name in search.results(config)]
