@@ -9,9 +9,8 @@ from snakemake.exceptions import WorkflowError
 # the package, for the rules and (through the environment) for every job's script, on a cluster's nodes as well
 PACKAGE = str(Path(workflow.basedir) / "workflow_scripts")
 sys.path.insert(0, PACKAGE)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+found = [PACKAGE, *filter(None, [os.getenv("PYTHONPATH")])]
+os.environ.update(PYTHONPATH=os.pathsep.join(found))
 
 from informed_init.declarations import architectures
 from informed_init.errors import InputError
