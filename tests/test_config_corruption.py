@@ -11,105 +11,13 @@ import random
 import re
 
 import pytest
-import yaml
 from informed_init.errors import InputError
 from informed_init.plan import arms, banks, drawings, families, figures, search, sources, tables, tasks, trainings, work
 from informed_init.plan.checks import check_config
-from repository import ROOT, Repository
+from repository import Repository
+from small_config import PAPER, small_config
 
-PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 OTHER_TYPES = [None, True, 3, -1, 0, 2.5, math.nan, 10**30, "", "text", "5", "../x", [], [[1]], {}, {"a": 1}]
-
-
-def part(section, *names):
-    """Some members of a section of the paper's config."""
-    return {name: copy.deepcopy(PAPER[section][name]) for name in names}
-
-
-def small_config():
-    """One of everything that a config may say, every key of the schema's that can stand together."""
-    config = {key: copy.deepcopy(value) for key, value in PAPER.items() if not isinstance(value, dict)}
-    config |= {key: copy.deepcopy(PAPER[key]) for key in ("replicas", "procedural", "sources", "search")}
-    config |= {"tasks": [[10, 11], [12, 18]], "only": ["main", "custom", "tiny", "net2net", "walsh"], "device": "cpu"}
-    names = ("stepwise", "pretraining", "tiny", "lenet-0.005", "walsh-0.01", "modern", "compact-search", "legacy")
-    config["recipes"] = part("recipes", *names)
-    config["recipes"]["stepwise"] |= {"momentum": 0.9, "weight_decay": 0.001, "batch_size": 64, "optimizer": "sgd"}
-    config["recipes"]["stepwise"] |= {"validation_fraction": 0.2, "pixels": "unit", "precision": "float32"}
-    config["recipes"]["stepwise"] |= {
-        "train_per_class": 100,
-        "test_per_class": 50,
-        "nesterov": True,
-        "label_smoothing": 0.1,
-    }
-    names = (
-        "random",
-        "pretrained",
-        "gabor-1",
-        "euclid-k2",
-        "clustered-rescaled-k2",
-        "custom-random",
-        "custom-aligned-1",
-    )
-    names += ("tiny-random", "tiny-clustered", "lenet-teacher", "lenet-wider-scratch", "lenet-wider", "lenet-wider-pad")
-    config["arms"] = part(
-        "arms", *names, "search", "default", "normal", "he-normal", "lsuv", "sup-walsh", "extra-steps"
-    )
-    config["arms"]["clustered-rescaled-k2"]["bank"] |= {"trained": True, "taps": "all"}
-    lenets = ["lenet-teacher", "lenet-wider-scratch", "lenet-wider", "lenet-wider-pad"]
-    config["families"] = {
-        "main": {"arms": ["random", "pretrained", "gabor-1", "euclid-k2", "clustered-rescaled-k2"]},
-        "custom": {"arms": ["custom-random", "custom-aligned-1"]},
-        "tiny": {"arms": ["tiny-random", "tiny-clustered"], "recipes": ["tiny"]},
-        "net2net": {
-            "title": "Net2Net",
-            "protocols": ["controlled"],
-            "recipes": ["lenet-0.005"],
-            "across": {"datasets": ["mnist"]},
-            "arms": lenets,
-            "baseline": {"lenet-wider": "lenet-wider-scratch", "lenet-wider-pad": "lenet-wider-scratch"},
-            "shown": lenets[:3],
-        },
-        "walsh": {
-            "title": "Sup-Walsh",
-            "recipes": ["walsh-0.01"],
-            "replicas": {"count": 3, "per_job": 3},
-            "across": {"datasets": ["mnist"], "architectures": ["base-mlp", "squeezenet"]},
-            "arms": ["default", "normal", "he-normal", "lsuv", "sup-walsh", "extra-steps"],
-            "baseline": "default",
-        },
-    }
-    config["figures"] = {
-        "figure2": {
-            "title": "Compared",
-            "baseline": "random",
-            "arms": {"random": "random", "gabor-1": "Gabor", "euclid-k2": "euclid"},
-            "panels": {"one": ["gabor-1"], "two": ["euclid-k2"]},
-            "metric": "val_accuracy",
-            "protocols": ["controlled"],
-            "recipe": "stepwise",
-        }
-    }
-    config["search"] |= {"settings": {"stem_stride": 2, "dropblock": 0.1, "block_size": 3}}
-    config["search"]["grid"] = {
-        "stages": [2],
-        "width": [16, 32],
-        "blocks": [1, [1, 2]],
-        "kernels": [3],
-        "skip_kernels": [1],
-    }
-    config["search"]["grid"]["pool"] = [1, 2]
-    config["search"]["scaling"] |= {"depth": [1.0, 2.0], "width": [1.0, 1.4], "divisor": 8}
-    config["search"]["rungs"] = [{"epochs": 5, "images_per_class": 9}, {"configs": 2, "epochs": 9, "replicas": 3}]
-    config["search"]["final"]["models"] = {
-        "regular": {
-            "architecture": "compact",
-            "recipe": "modern",
-            "dropblock": 0.1,
-            "block_size": 5,
-        },
-        "chosen": {"architecture": "chosen", "recipe": "modern", "feature_dropout": 0.1},
-    }
-    return config
 
 
 SMALL = small_config()
@@ -134,7 +42,7 @@ def at(config, path):
 
 # Sections whose keys are names that the user chose; in a pattern they and places in lists are a star.
 NAMED = ["arms", "recipes", "families", "families.*.baseline", "search.final.models"]
-NAMED += ["figures", "figures.*.arms", "figures.*.panels"]
+NAMED += ["figures", "figures.*.arms", "figures.*.panels", "datasets"]
 
 
 def pattern(path):
@@ -222,8 +130,23 @@ def test_the_small_config_works():
 
 # Where any text will do, and where null or an empty list says "none".
 FREE_TEXT = ["data_root", "families.*.title", "figures.*.title", "figures.*.arms.*"]
+FREE_TEXT += ["datasets.*.folder", "datasets.*.train", "datasets.*.test"]
 NULL = ["search", "search.scaling", "search.final.models.*", "families.*.baseline.*"]
-NULL += ["figures.*.baseline", "arms.*.published.filter_seed", "arms.*.random_pad"]
+NULL += [
+    "tables.attribution",
+    "tables.best_rates",
+    "tables.table1",
+    "tables.walsh_layout",
+    "tables.audit",
+    "drawings.bank",
+]
+NULL += [
+    "tables.audit.aligned",
+    "tables.audit.transfer",
+    "figures.*.baseline",
+    "arms.*.published.filter_seed",
+    "arms.*.random_pad",
+]
 EMPTY = ["families.*.arms"]
 EITHER = ["search.grid.blocks.*"]  # one number for all stages, or a list with one a stage
 NO_KEYS = ["families.*.baseline"]  # a comparison in which no arm has a baseline
@@ -258,28 +181,30 @@ def test_a_value_of_another_kind_is_refused(path):
 
 # What a config may leave out; everything else that stands there is needed.
 OPTIONAL = """
-only only.* search tasks.* protocols.* figures.*
+run: only only.* search tasks.* protocols.* figures.* tables drawings drawings.bank datasets datasets.*
+run: tables.attribution tables.attribution.recipes tables.best_rates tables.table1 tables.audit
+run: tables.audit.aligned tables.audit.aligned.architecture tables.audit.transfer tables.audit.transfer.dataset
+run: tables.audit.transfer.recipe
 arms: tasks tasks.* architecture dataset published published.filter_seed layers grid rescale noise random_pad std steps
 arms: bank.trained bank.taps bank.disjoint
 families: arms.* shown shown.* across across.architectures.* recipes replicas baseline baseline.* title
 recipes: batch_size optimizer momentum weight_decay augmentation nesterov schedule label_smoothing pixels precision
 recipes: validation_fraction train_per_class test_per_class image_size evaluate_start
+datasets: grayscale classes test_fraction train test
 figures: baseline panels panels.* metric protocols recipe
-search settings settings.stem_stride settings.dropblock scaling scaling.divisor scaling.depth.* scaling.width.*
-search grid.width.* grid.blocks.* grid.pool.* rungs.*.images_per_class rungs.*.replicas
-search final.features final.features.method final.features.images final.models.*
-search final.models.*.dropblock final.models.*.block_size final.models.*.feature_dropout
+search: settings settings.stem_stride settings.dropblock scaling scaling.divisor scaling.depth.* scaling.width.*
+search: grid.width.* grid.blocks.* grid.pool.* rungs.*.images_per_class rungs.*.replicas
+search: final.features final.features.method final.features.images final.models.*
+search: final.models.*.dropblock final.models.*.block_size final.models.*.feature_dropout
 """
 
 
 def is_optional(where):
     """Whether a config may leave out a key, given by its pattern."""
     first, *rest = where.split(".")
-    lines = [line.split() for line in OPTIONAL.strip().splitlines()]
-    if where in lines[0]:
-        return True
     inside = ".".join(rest) if first == "search" else ".".join(rest[1:])
-    return any(inside in keys for section, *keys in lines[1:] if section.rstrip(":") == first)
+    lines = [line.split() for line in OPTIONAL.strip().splitlines()]
+    return any({"run:": where, f"{first}:": inside}.get(section) in keys for section, *keys in lines)
 
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))

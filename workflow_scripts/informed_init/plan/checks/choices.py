@@ -18,6 +18,8 @@ def check_choices(config: Mapping) -> None:
         where = f"tables.{table}"
         if "family" in (section or {}):
             check_known(section["family"], config["families"], f"{where}.family", "family")
+        if table == "walsh_layout" and section and "baseline" not in config["families"][section["family"]]:
+            refuse(f"{where}.family", f"family {section['family']!r} has no baseline", "name one that is compared")
         for recipe in (section or {}).get("recipes", []):
             check_known(recipe, config["recipes"], f"{where}.recipes", "recipe")
     for place, section in (config.get("tables", {}).get("audit") or {}).items():
