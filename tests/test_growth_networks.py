@@ -415,6 +415,23 @@ def test_a_network_that_insists_on_single_precision_is_compared_in_it():
         grow(network, {"factor": 1.5}, example_input=x, generator=seeded())
 
 
+def test_who_counts_images_is_told_of_one_look_at_the_student():
+    """What a comparison of arms charges a student for does not grow with how carefully it was checked."""
+    seen: list[int] = []
+    target = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 6), nn.Flatten()).double()
+    target.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    teacher = made(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 6), nn.Flatten()))
+    grow(teacher, target, example_input=images(), generator=seeded())
+    assert seen == [6]
+
+
+def test_data_that_hold_no_numbers_are_refused():
+    network, bad = Net(middle=nn.BatchNorm2d(8)).double(), images()
+    bad[0, 0, 0, 0] = torch.nan
+    with pytest.raises(InputError, match="differs from it by nan on example_input; are its weights and data= finite"):
+        grow(network, {"insert": ["first"]}, example_input=images(), data=bad, generator=seeded())
+
+
 def test_a_group_that_meets_its_own_parameter_or_is_shuffled_is_not_aligned():
     """Alignment permutes channels of trained networks; it leaves those that it could not permute together."""
     network = with_code(

@@ -119,6 +119,30 @@ def _tells_apart(output: Tensor) -> bool:
     return output.ndim > 0 and bool((output != output[:1]).any())
 
 
+def check_student(teacher: nn.Module, student: nn.Module, x: Tensor) -> None:
+    """The student itself, in its own precision: that it is what the guard let pass, and its measured statistics are numbers.
+
+    Raises:
+        InputError: it does not compute what its teacher does.
+    """
+    for theirs, our in zip(outputs(teacher, x), outputs(student, x), strict=True):
+        tolerance = torch.finfo(theirs.dtype).eps ** 0.5 * max(1.0, theirs.abs().max().item())
+        difference = (theirs - our).abs().max().item()
+        if not difference <= tolerance:
+            raise InputError(
+                f"the student of {type(teacher).__name__} differs from it by {difference:.3g} on example_input; "
+                "are its weights and data= finite?"
+            )
+
+
+def unwatched(model: nn.Module) -> nn.Module:
+    """A copy whose hooks on the network as a whole are gone: who counts its images is not told of what is compared."""
+    model = duplicate(model)
+    model._forward_hooks.clear()
+    model._forward_pre_hooks.clear()
+    return model
+
+
 def _compare(name: str, theirs: list[list[Tensor]], grown: Grown, x: Tensor, tolerance: float, hint: str) -> None:
     ran: set[str] = set()
     for place, module in grown.inserted.items():
@@ -148,7 +172,7 @@ def _probe(
     teacher: nn.Module, example_input: Tensor, dtype: torch.dtype | None, random: bool
 ) -> tuple[nn.Module, Tensor]:
     """A copy of the teacher and images for it, in ``dtype`` if given; with random weights and pixels if asked."""
-    probe, x = duplicate(teacher), at_least_two(example_input)
+    probe, x = unwatched(teacher), at_least_two(example_input)
     if dtype is not None:
         probe = probe.to(dtype)
         x = x.to(dtype) if x.is_floating_point() else x
