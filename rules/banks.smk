@@ -1,58 +1,65 @@
-# Banks: what the filters of a replica's sources have in common.
-rule build_bank:
-    input:
-        unpack(bank_inputs),
-    output:
-        "<results>/banks/{bank}/{replica}.safetensors",
-    log:
-        "<results>/logs/build_bank/{bank}-{replica}.log",
-    benchmark:
-        "<results>/benchmarks/build_bank/{bank}-{replica}.jsonl"
-    wildcard_constraints:
-        bank=rf"(?![^/]*-aligned-){paths.NAME}",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
-    params:
-        **sources.source_images(config),
-        spec=lambda wildcards: banks.banks(config)[wildcards.bank],
-        replica=lambda wildcards: int(wildcards.replica),
-        source_tasks=sources.source_tasks(config),
-    message:
-        "Building bank {wildcards.bank}, replica {wildcards.replica}"
-    script:
-        "../workflow_scripts/banks/build_bank.py"
+# Banks: what the filters of a replica's sources have in common; one job builds a bank for a block of replicas.
+for block in banks.bank_blocks(config):
 
+    rule:
+        name:
+            f"build_bank_{block}"
+        input:
+            unpack(bank_inputs),
+        output:
+            banks=update(paths.banks("{bank}", block)),
+            checksums=update(paths.checksums(paths.banks("{bank}", block))),
+        log:
+            f"<results>/logs/build_bank/{{bank}}-{block}.log",
+        benchmark:
+            f"<results>/benchmarks/build_bank/{{bank}}-{block}.jsonl"
+        wildcard_constraints:
+            bank=f"(?!({ALIGNED})/){paths.NAME}",
+        conda:
+            "../envs/cpu.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            **sources.source_images(config),
+            spec=lambda wildcards: banks.banks(config)[wildcards.bank],
+            replicas=work.block_members(block),
+            source_tasks=sources.source_tasks(config),
+        message:
+            f"Building bank {{wildcards.bank}}, replicas {block}"
+        script:
+            "../workflow_scripts/banks/build_bank.py"
 
-rule align_sources:
-    input:
-        unpack(bank_inputs),
-    output:
-        "<results>/banks/{bank}/{replica}.safetensors",
-    log:
-        "<results>/logs/align_sources/{bank}-{replica}.log",
-    benchmark:
-        "<results>/benchmarks/align_sources/{bank}-{replica}.jsonl"
-    wildcard_constraints:
-        bank=rf"(?=[^/]*-aligned-){paths.NAME}",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
-    params:
-        **sources.source_images(config),
-        spec=lambda wildcards: banks.banks(config)[wildcards.bank],
-        replica=lambda wildcards: int(wildcards.replica),
-        source_tasks=sources.source_tasks(config),
-    message:
-        "Aligning sources {wildcards.bank}, replica {wildcards.replica}"
-    script:
-        "../workflow_scripts/banks/align_sources.py"
+    rule:
+        name:
+            f"align_sources_{block}"
+        input:
+            unpack(bank_inputs),
+        output:
+            banks=update(paths.banks("{bank}", block)),
+            checksums=update(paths.checksums(paths.banks("{bank}", block))),
+        log:
+            f"<results>/logs/align_sources/{{bank}}-{block}.log",
+        benchmark:
+            f"<results>/benchmarks/align_sources/{{bank}}-{block}.jsonl"
+        wildcard_constraints:
+            bank=ALIGNED,
+        conda:
+            "../envs/cpu.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            **sources.source_images(config),
+            spec=lambda wildcards: banks.banks(config)[wildcards.bank],
+            replicas=work.block_members(block),
+            source_tasks=sources.source_tasks(config),
+        message:
+            f"Aligning sources {{wildcards.bank}}, replicas {block}"
+        script:
+            "../workflow_scripts/banks/align_sources.py"
 
 
 rule compare_alignment:

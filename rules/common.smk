@@ -1,7 +1,7 @@
 # Checks the config before anything else and offers the helpers that rules share; their logic lives in the package.
 import os
-import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -26,6 +26,7 @@ from informed_init.plan import (
     inputs,
     paths,
     published,
+    sharing,
     sources,
     tables,
     targets,
@@ -42,9 +43,18 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 config = families.expanded(config)
-TEACHERS = "|".join(map(re.escape, arms.teachers(config)))
-PICTURES = "|".join(map(re.escape, datasets.owned(config)))
+SHARED = work.any_of(sharing.shared_folders(config))
+TEACHERS = work.any_of(arms.teachers(config))
+ALIGNED = work.any_of(banks.aligned_banks(config))
+PICTURES = work.any_of(datasets.owned(config))
 GPUS = work.gpus_per_job(config["device"])
+
+
+onerror:
+    # Snakemake notes the outputs of a failed job as made (snakemake#3808); noted as incomplete, the next run makes them again
+    for failed in workflow.scheduler.failed:
+        for job in getattr(failed, "jobs", [failed]):
+            workflow.persistence.started(job)
 
 
 wildcard_constraints:
@@ -88,6 +98,17 @@ def arm_inputs(wildcards):
     """What an arm is trained from: data, and its banks or sources."""
     arm, protocol, block = wildcards.arm, wildcards.protocol, wildcards.block
     return large(inputs.arm_inputs(config, arm, protocol, block))
+
+
+def job_inputs(job, wildcards):
+    """What arms that share a job are trained from."""
+    return large(inputs.arms_inputs(config, job.arms, job.protocol, job.block))
+
+
+def job_arms(job, wildcards):
+    """What a job is told of each of the arms that share it."""
+    cells = [(job.protocol, job.recipe, arm) for arm in job.arms]
+    return [trainings.arm_of_job(config, *cell, job.block) for cell in cells]
 
 
 def bank_inputs(wildcards):

@@ -3,7 +3,7 @@ rule fetch:
     input:
         code=code("tasks/fetch.py"),
     output:
-        "<results>/data/{dataset}/fetched.txt",
+        update("<results>/data/{dataset}/fetched.txt"),
     log:
         "<results>/logs/fetch/{dataset}.log",
     retries: 2
@@ -25,7 +25,7 @@ rule make_procedural:
     input:
         code=code("tasks/make_procedural.py"),
     output:
-        "<results>/data/{dataset}/made.txt",
+        update("<results>/data/{dataset}/made.txt"),
     log:
         "<results>/logs/make_procedural/{dataset}.log",
     conda:
@@ -47,12 +47,12 @@ rule read_split:
         raw_marker,
         code=code("tasks/read_split.py"),
     output:
-        images="<results>/data/{dataset}/{split}.safetensors",
-        checksum="<results>/data/{dataset}/{split}.safetensors.sha256",
+        images=update("<results>/data/{dataset}/{split}.safetensors"),
+        checksum=update("<results>/data/{dataset}/{split}.safetensors.sha256"),
     log:
         "<results>/logs/read_split/{dataset}-{split}.log",
     wildcard_constraints:
-        dataset=rf"(?!(?:{PICTURES})/)[\w.-]+" if PICTURES else r"[\w.-]+",
+        dataset=f"(?!({PICTURES})/){paths.NAME}",
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -70,16 +70,16 @@ rule read_pictures:
     input:
         code=code("tasks/read_pictures.py"),
     output:
-        train="<results>/data/{dataset}/train.safetensors",
-        train_checksum="<results>/data/{dataset}/train.safetensors.sha256",
-        test="<results>/data/{dataset}/test.safetensors",
-        test_checksum="<results>/data/{dataset}/test.safetensors.sha256",
+        train=update("<results>/data/{dataset}/train.safetensors"),
+        train_checksum=update("<results>/data/{dataset}/train.safetensors.sha256"),
+        test=update("<results>/data/{dataset}/test.safetensors"),
+        test_checksum=update("<results>/data/{dataset}/test.safetensors.sha256"),
     log:
         "<results>/logs/read_pictures/{dataset}.log",
     benchmark:
         "<results>/benchmarks/read_pictures/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PICTURES or "(?!)",
+        dataset=PICTURES,
     conda:
         "../envs/cpu.yaml"
     resources:

@@ -7,9 +7,9 @@ rule train_sources:
             architectures()[wildcards.architecture].module,
         ),
     output:
-        networks="<results>/sources/{architecture}/{block}.safetensors",
-        checksum="<results>/sources/{architecture}/{block}.safetensors.sha256",
-        curves="<results>/sources/{architecture}/{block}.csv",
+        networks=update("<results>/sources/{architecture}/{block}.safetensors"),
+        checksum=update("<results>/sources/{architecture}/{block}.safetensors.sha256"),
+        curves=update("<results>/sources/{architecture}/{block}.csv"),
     log:
         "<results>/logs/train_sources/{architecture}-{block}.log",
     benchmark:

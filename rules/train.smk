@@ -3,14 +3,15 @@ rule train_arm:
     input:
         unpack(arm_inputs),
     output:
-        curves="<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv",
-        record="<results>/records/{protocol}/{recipe}/{arm}/{block}.json",
+        curves=[update(paths.CURVES)],
+        records=[update(paths.RECORDS)],
     log:
         "<results>/logs/train_arm/{protocol}-{recipe}-{arm}-{block}.log",
     benchmark:
         "<results>/benchmarks/train_arm/{protocol}-{recipe}-{arm}-{block}.jsonl"
     wildcard_constraints:
-        arm=rf"(?!(?:{TEACHERS})/){paths.NAME}" if TEACHERS else paths.NAME,
+        protocol=f"(?!({SHARED})/)[^/]+",
+        arm=f"(?!({TEACHERS})/){paths.NAME}",
     conda:
         "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
     threads: 1
@@ -19,7 +20,7 @@ rule train_arm:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        spec=lambda wildcards: trainings.arm_spec(config, **wildcards),
+        arms=lambda wildcards: [trainings.arm_of_job(config, **wildcards)],
         partial=f"results/{config['run']}/partial/arms",
     message:
         "Training {wildcards.arm}, replicas {wildcards.block} ({wildcards.protocol}, {wildcards.recipe})"
@@ -30,9 +31,40 @@ rule train_arm:
 # An arm that others grow from keeps its networks.
 use rule train_arm as train_teacher with:
     output:
-        curves="<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv",
-        record="<results>/records/{protocol}/{recipe}/{arm}/{block}.json",
-        networks="<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors",
-        checksum="<results>/teachers/{protocol}/{recipe}/{arm}/{block}.safetensors.sha256",
+        curves=[update(paths.CURVES)],
+        records=[update(paths.RECORDS)],
+        networks=[update(paths.TEACHERS)],
+        checksums=[update(path) for path in paths.checksums([paths.TEACHERS])],
     wildcard_constraints:
-        arm=TEACHERS or "(?!)",
+        arm=TEACHERS,
+
+
+# Arms that share a job: a rule for each, as Snakemake finds the maker of a file with a plain name at once.
+for name, job in sharing.shared_jobs(config).items():
+
+    rule:
+        name:
+            f"train_{name}"
+        input:
+            unpack(partial(job_inputs, job)),
+        output:
+            curves=update(paths.of_job(paths.CURVES, job)),
+            records=update(paths.of_job(paths.RECORDS, job)),
+        log:
+            f"<results>/logs/train_arm/{name}.log",
+        benchmark:
+            f"<results>/benchmarks/train_arm/{name}.jsonl"
+        conda:
+            "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+        threads: 1
+        resources:
+            gpu=GPUS,
+            mem_mb=lambda wildcards, attempt: 6000 * attempt,
+            runtime=lambda wildcards, attempt: 480 * attempt,
+        params:
+            arms=partial(job_arms, job),
+            partial=f"results/{config['run']}/partial/arms",
+        message:
+            f"Training {len(job.arms)} arms of {job.family} on {job.dataset} ({job.architecture}), replicas {job.block} ({job.protocol}, {job.recipe})"
+        script:
+            "../workflow_scripts/runs/train_arm.py"

@@ -55,7 +55,8 @@ def spec(arm, architecture, **more):
 
 def trained(given, data, folder, keep=False, teachers=None):
     resources = {replica: {"teachers": teachers} if teachers else {} for replica in given["replicas"]}
-    return train_arm(given, data, resources, Partial(folder, given["arm"]), lambda line: None, keep)
+    partials = {replica: Partial(folder, f"{given['arm']}-{replica}") for replica in given["replicas"]}
+    return train_arm(given, data, resources, partials, lambda line: None, keep)
 
 
 @pytest.fixture(scope="module")

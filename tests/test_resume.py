@@ -32,12 +32,13 @@ spec = dict(
     architecture="resnet18", tasks=tasks, replicas=[0, 1, 2, 3], device="cpu",
 )
 data = Data.load(f"{{folder}}/train", f"{{folder}}/test")
-partial = Partial(output + ".partial", digest_of(spec, [f"{{folder}}/train"]))
+partials = {{r: Partial(output + ".partial", digest_of(spec | dict(replica=r), [f"{{folder}}/train"])) for r in spec["replicas"]}}
 print("ready", flush=True)
 resources = {{r: {{}} for r in spec["replicas"]}}
-done = train_arm(spec, data, resources, partial, lambda line: print(line, flush=True))
+done = train_arm(spec, data, resources, partials, lambda line: print(line, flush=True))
 write_rows(done[0], output)
-partial.remove()
+for partial in partials.values():
+    partial.remove()
 """
 KILLS = 10
 
@@ -104,7 +105,7 @@ def data(images):
     return Data.load(images / "train", images / "test")
 
 
-def train(data, protocol, keep, partial, stop_after=None):
+def train(data, protocol, keep, folder, stop_after=None):
     """One arm's rows and networks; interrupted after a number of trainings if asked to."""
     spec = {"run": "resume", "protocol": protocol, "recipe": "r", "arm": "random", "initializer": "default"}
     spec |= {"parameters": {}, "settings": SETTINGS, "architecture": "lenet-bn", "tasks": TASKS, "device": "cpu"}
@@ -115,8 +116,9 @@ def train(data, protocol, keep, partial, stop_after=None):
         if "left" in line and sum("left" in line for line in lines) == stop_after:
             raise Interrupted
 
+    partials = {replica: Partial(folder, str(replica)) for replica in REPLICAS}
     rows, _, networks = train_arm(
-        spec | {"replicas": REPLICAS}, data, {r: {} for r in REPLICAS}, partial, log, keep=keep
+        spec | {"replicas": REPLICAS}, data, {r: {} for r in REPLICAS}, partials, log, keep=keep
     )
     numbers = [[value for key, value in row.items() if key != "cost"] for row in rows]
     weights = {name: {key: t.tolist() for key, t in state.items()} for name, state in networks.items()}
@@ -126,7 +128,7 @@ def train(data, protocol, keep, partial, stop_after=None):
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
     return {
-        (protocol, keep): train(data, protocol, keep, Partial(tmp_path_factory.mktemp("whole"), "x"))
+        (protocol, keep): train(data, protocol, keep, tmp_path_factory.mktemp("whole"))
         for protocol in ("controlled", "published")
         for keep in (False, True)
     }
@@ -139,8 +141,8 @@ def test_an_interrupted_arm_or_teacher_ends_as_an_undisturbed_one(
     data, undisturbed, tmp_path, protocol, keep, stop_after
 ):
     with pytest.raises(Interrupted):
-        train(data, protocol, keep, Partial(tmp_path, "x"), stop_after)
-    rows, networks, lines = train(data, protocol, keep, Partial(tmp_path, "x"))
+        train(data, protocol, keep, tmp_path, stop_after)
+    rows, networks, lines = train(data, protocol, keep, tmp_path)
     assert (rows, networks) == undisturbed[protocol, keep][:2]
     assert sum("taken over" in line for line in lines) == stop_after
 
@@ -150,13 +152,13 @@ def test_an_interrupted_arm_or_teacher_ends_as_an_undisturbed_one(
 @pytest.mark.parametrize("protocol", ["controlled", "published"])
 def test_a_kept_network_that_is_cut_or_gone_is_trained_again(data, undisturbed, tmp_path, protocol, keep, left):
     with pytest.raises(Interrupted):
-        train(data, protocol, keep, Partial(tmp_path, "x"), stop_after=2)
-    for file in (tmp_path / "x").glob("*.safetensors"):
+        train(data, protocol, keep, tmp_path, stop_after=2)
+    for file in tmp_path.glob("*/*.safetensors"):
         content = file.read_bytes()
         file.unlink()
         if left is not None:
             file.write_bytes(content[: int(left * len(content))])
-    rows, networks, _ = train(data, protocol, keep, Partial(tmp_path, "x"))
+    rows, networks, _ = train(data, protocol, keep, tmp_path)
     assert (rows, networks) == undisturbed[protocol, keep][:2]
 
 

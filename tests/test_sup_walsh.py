@@ -510,7 +510,7 @@ def test_the_drawn_losses_are_those_of_the_trained_arm(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(of_pretraining, "optimize_", spied)
         splits = tmp_path / "train", tmp_path / "test"
-        arms.train_arm(spec, Data.load(*splits), {0: {}}, Partial(tmp_path / "partial", "x"), lambda line: None)
+        arms.train_arm(spec, Data.load(*splits), {0: {}}, {0: Partial(tmp_path / "partial", "x")}, lambda line: None)
     measured = {name: tmp_path / f"measured/{name}.csv" for name in ("losses", "distances", "codes")}
     given = dict(zip(("train", "test"), splits, strict=True))
     Job(tmp_path, input=given, output=measured, params={"specs": {"walsh": spec}}).run("runs/measure_walsh.py")

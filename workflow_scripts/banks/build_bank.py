@@ -1,7 +1,8 @@
-"""Rule build_bank: the filters of a replica's sources -> a bank."""
+"""Rule build_bank: the filters of each replica's sources -> its bank."""
 
 from informed_init import architectures
 from informed_init.banks.bank import bankable_layers, build
+from informed_init.files import write_checksum
 from informed_init.jobs import logged, say
 from informed_init.runs.sources import replica_sources
 from informed_init.training.live_taps import live_taps
@@ -9,11 +10,11 @@ from informed_init.training.live_taps import live_taps
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        spec, replica = job.params.spec, job.params.replica
-        model = architectures.build(spec["architecture"], num_classes=job.params.num_classes)
-        chosen = replica_sources(
-            spec, replica, job.params.source_tasks, job.params.num_classes, job.input.get("sources", [])
-        )
+        spec, classes, files = job.params.spec, job.params.num_classes, job.input.get("sources", [])
+        model = architectures.build(spec["architecture"], num_classes=classes)
         layers = [name for name, _ in bankable_layers(model)]
         live = live_taps(model, tuple(job.params.input_size)) if spec["taps"] == "live" else None
-        build(spec["method"], chosen, layers, (replica,), k=spec["k"], live=live, progress=say).save(job.output[0])
+        for replica, path in zip(job.params.replicas, job.output.banks, strict=True):
+            chosen = replica_sources(spec, replica, job.params.source_tasks, classes, files)
+            build(spec["method"], chosen, layers, (replica,), k=spec["k"], live=live, progress=say).save(path)
+            write_checksum(path)

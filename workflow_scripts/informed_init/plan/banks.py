@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..facts import BANK_DEFAULTS
 from .arms import arm_setting
-from .work import ordered
+from .work import blocks, ordered
 
 
 def bank_spec(config: Mapping, arm: str) -> dict | None:
@@ -29,3 +29,14 @@ def banks(config: Mapping) -> dict[str, dict]:
     """Every bank any arm draws from, by name."""
     specs = [bank_spec(config, arm) for arm in config["arms"]]
     return {bank_name(spec): spec for spec in specs if spec is not None}
+
+
+def aligned_banks(config: Mapping) -> list[str]:
+    """The banks of averages of aligned sources, by name; the others are of clusters."""
+    return [name for name, spec in banks(config).items() if spec["layers"]]
+
+
+def bank_blocks(config: Mapping) -> list[str]:
+    """The blocks of replicas that one job builds a bank for, enough for every arm that draws from one."""
+    wanted = [arm_setting(config, arm, "replicas")["count"] for arm in config["arms"] if bank_spec(config, arm)]
+    return blocks(max(wanted, default=0), config["replicas"]["per_job"])

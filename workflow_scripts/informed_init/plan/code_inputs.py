@@ -6,6 +6,7 @@ helper re-runs exactly its users.
 
 import ast
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def _imports(path: Path) -> tuple[Path, ...]:
     """The files of the package that one file imports, its parent packages included."""
     package = list(path.relative_to(ROOT).parent.parts)
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found += [alias.name.split(".") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -26,6 +27,14 @@ def _imports(path: Path) -> tuple[Path, ...]:
             base = base + (node.module.split(".") if node.module else [])
             found += [base] + [[*base, alias.name] for alias in node.names]
     return tuple(file for parts in found if parts[0] == PACKAGE for file in _files(parts))
+
+
+def _statements(parent: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement in a piece of code, nested ones included; expressions hold no import, and are most of the nodes."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(parent, part, ()):
+            yield node
+            yield from _statements(node)
 
 
 def _files(parts: list[str]) -> list[Path]:
@@ -53,3 +62,8 @@ def code(script: str, *plugins: str) -> tuple[str, ...]:
             found.add(path)
             waiting += _imports(path)
     return tuple(sorted(os.path.relpath(path) for path in found))
+
+
+def own_code(script: str, *plugins: str) -> list[str]:
+    """The files of :func:`code` that plug-ins bring: what of a shared job's code is one arm's alone."""
+    return sorted(set(code(script, *plugins)) - set(code(script)))

@@ -1,6 +1,6 @@
 """What jobs read, by name: data, sources, banks, teachers, and the code of the job itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..declarations import architectures
 from ..reference_names import own_file
@@ -8,11 +8,11 @@ from . import paths
 from .arms import arm_setting, needs_source, plugin_modules
 from .banks import bank_name, bank_spec, banks
 from .code_inputs import code
-from .work import block_members
+from .trainings import ARM_SCRIPT
 
 # Snakemake compares small files by content but large ones by date, so a rule takes a large file as `ancient` and notices by
 # the checksum file beside it whether it changed.
-LARGE = ("train", "test", "sources", "teachers")
+LARGE = ("train", "test", "sources", "banks", "teachers")
 
 
 def split_inputs(dataset: str) -> dict:
@@ -32,16 +32,26 @@ def arm_inputs(config: Mapping, arm: str, protocol: str, block: str) -> dict:
     files = split_inputs(arm_setting(config, arm, "dataset"))
     bank = bank_spec(config, arm)
     if bank is not None:
-        name = bank_name(bank)
-        files["banks"] = [paths.BANKS.format(bank=name, replica=replica) for replica in block_members(block)]
+        files["banks"] = paths.banks(bank_name(bank), block)
+        files["bank_checksums"] = paths.checksums(files["banks"])
     if needs_source(config, arm):
         files |= source_inputs(config, arm_setting(config, arm, "architecture"))
     if teacher := config["arms"][arm].get("teacher"):
-        file = paths.TEACHERS.format(protocol=protocol, block=block, **teacher)
-        files |= {"teachers": file, "teacher_checksum": paths.checksums([file])}
+        files["teachers"] = [paths.TEACHERS.format(protocol=protocol, block=block, **teacher)]
+        files["teacher_checksums"] = paths.checksums(files["teachers"])
     if network := own_file(arm_setting(config, arm, "architecture")):
         files["network"] = network
-    return files | {"code": code("runs/train_arm.py", *plugin_modules(config, arm))}
+    return files | {"code": list(code(ARM_SCRIPT, *plugin_modules(config, arm)))}
+
+
+def arms_inputs(config: Mapping, arms: Iterable[str], protocol: str, block: str) -> dict:
+    """What the arms of one job are trained from, together, each file once."""
+    together: dict = {}
+    for arm in arms:
+        for name, files in arm_inputs(config, arm, protocol, block).items():
+            known = together.setdefault(name, files)
+            together[name] = list(dict.fromkeys([*known, *files])) if isinstance(files, list) else files
+    return together
 
 
 def bank_inputs(config: Mapping, bank: str) -> dict:

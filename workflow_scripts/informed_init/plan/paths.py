@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from .arms import replica_blocks
 from .figures import drawn_figures, figure_protocols
+from .sharing import ArmJob
 from .sources import source_blocks
+from .work import block_members
 
 DATA = "<results>/data/{dataset}/{split}.safetensors"
 SOURCES = "<results>/sources/{architecture}/{block}.safetensors"
@@ -39,6 +41,11 @@ def sources(config: Mapping, architecture: str) -> list[str]:
     return [SOURCES.format(architecture=architecture, block=block) for block in source_blocks(config)]
 
 
+def banks(bank: str, block: str) -> list[str]:
+    """The files of a bank for a block of replicas."""
+    return [BANKS.format(bank=bank, replica=replica) for replica in block_members(block)]
+
+
 def curves(config: Mapping, cells: Cells) -> list[str]:
     """The curve files of cells, all replicas."""
     return _of_cells(CURVES, config, cells)
@@ -47,6 +54,12 @@ def curves(config: Mapping, cells: Cells) -> list[str]:
 def records(config: Mapping, cells: Cells) -> list[str]:
     """The record files of cells, all replicas."""
     return _of_cells(RECORDS, config, cells)
+
+
+def of_job(template: str, job: ArmJob) -> list[str]:
+    """The files of one kind that a job makes, one an arm."""
+    known = {"protocol": job.protocol, "recipe": job.recipe, "block": job.block}
+    return [template.format(arm=arm, **known) for arm in job.arms]
 
 
 def _of_cells(template: str, config: Mapping, cells: Cells) -> list[str]:

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 
-from .arms import ARM_KEYS, arm_setting
+from ..reference_names import own_file
+from .arms import ARM_KEYS, arm_setting, plugin_modules
+from .banks import bank_name, bank_spec
+from .code_inputs import own_code
 from .tasks import tasks
 from .work import block_members, ordered
+
+ARM_SCRIPT = "runs/train_arm.py"
 
 
 def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:
@@ -33,3 +38,13 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             **grown,
         }
     )
+
+
+def arm_of_job(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:
+    """What a job is told of one of its arms: its :func:`arm_spec`, the name of its bank, and the code that is its alone."""
+    bank, network = bank_spec(config, arm), own_file(arm_setting(config, arm, "architecture"))
+    return {
+        "bank": bank and bank_name(bank),
+        "code": [*own_code(ARM_SCRIPT, *plugin_modules(config, arm)), *([network] if network else [])],
+        "spec": arm_spec(config, protocol, recipe, arm, block),
+    }

@@ -1,7 +1,8 @@
 """How work is handed to jobs: in blocks of numbers, with parameters in one order, on a GPU or none. No torch here."""
 
 import platform
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 MOST = 1000  # blocks are named by numbers of three digits
@@ -23,6 +24,11 @@ def block_members(block: str) -> list[int]:
     """The numbers of a block, e.g. ``"000-002"`` -> ``[0, 1, 2]``."""
     first, last = map(int, block.split("-"))
     return list(range(first, last + 1))
+
+
+def any_of(names: Iterable[str]) -> str:
+    """A pattern for a wildcard that is one of ``names``; for none it matches nothing."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def gpus_per_job(device: str) -> int:

@@ -82,7 +82,7 @@ def train_arm(
     spec: Mapping,
     data: Data,
     resources: Mapping[int, Resources],
-    partial: Partial,
+    partials: Mapping[int, Partial],
     log: Callable[[str], None],
     keep: bool = False,
 ) -> tuple[list[dict], list[dict], dict[str, dict[str, Tensor]]]:
@@ -90,14 +90,15 @@ def train_arm(
 
     ``spec`` has run, protocol, recipe (name), settings (of the recipe), arm, initializer, parameters, architecture,
     tasks, replicas, device, and teacher for an arm that has one. ``resources`` gives each replica's bank, source or
-    ``teachers`` (:func:`teacher_name` -> network). Under ``published`` one network is carried through the tasks of a
+    ``teachers`` (:func:`teacher_name` -> network), ``partials`` where what is finished of it is kept.
+    Under ``published`` one network is carried through the tasks of a
     replica, as the published code does; under ``controlled`` every training starts fresh. ``keep`` returns the trained
     networks, by :func:`teacher_name`, for arms that others grow from.
     """
     device, recipe = resolve_device(spec["device"]), Recipe.from_config(spec["settings"])
     progress = Progress(len(spec["tasks"]) * len(spec["replicas"]), log)
     tasks = [data.task(task, recipe) for task in spec["tasks"]]
-    job = _Trainings(spec, tasks, recipe, device, resources, partial, keep, progress)
+    job = _Trainings(spec, tasks, recipe, device, resources, partials, keep, progress)
     if spec["protocol"] == "published":
         starts = [functools.partial(job.chain, replica) for replica in spec["replicas"]]
     else:
@@ -109,7 +110,7 @@ def train_arm(
         for number, task in enumerate(tasks):
             found = job.done[replica, number]
             if keep:
-                networks[teacher_name(task.name, replica)] = partial.network(_key(replica, number))
+                networks[teacher_name(task.name, replica)] = partials[replica].network(_key(replica, number))
             trainings.append({"task": task.name, "replica": replica, **found[0]["cost"]})
             identity = {name: spec[name] for name in ("run", "protocol", "recipe", "arm")} | {
                 "task": task.name,
@@ -137,14 +138,14 @@ def _at_once(spec: Mapping, task: Task, recipe: Recipe, device: torch.device) ->
 @dataclass
 class _Trainings:
     """The trainings of an arm. What is finished goes into ``done``, by replica and number of the task, and at once into
-    ``partial``; what is found there is not trained again."""
+    the replica's one of ``partials``; what is found there is not trained again."""
 
     spec: Mapping
     tasks: Sequence[Task]
     recipe: Recipe
     device: torch.device
     resources: Mapping[int, Resources]
-    partial: Partial
+    partials: Mapping[int, Partial]
     keep: bool
     progress: Progress
     done: dict[tuple[int, int], list[dict]] = field(default_factory=dict)
@@ -165,12 +166,14 @@ class _Trainings:
         for number in range(finished, len(self.tasks)):
             model = yield from self._train(replica, number, model, state)
             if number and not self.keep:
-                self.partial.drop_network(_key(replica, number - 1))
+                self.partials[replica].drop_network(_key(replica, number - 1))
 
     def _found(self, replica: int, number: int) -> bool:
         """Whether an interrupted job finished a training, and kept its network where that is asked for."""
         key = _key(replica, number)
-        return self.partial.load(key) is not None and not (self.keep and self.partial.network(key) is None)
+        return self.partials[replica].load(key) is not None and not (
+            self.keep and self.partials[replica].network(key) is None
+        )
 
     def _chain_found(self, replica: int) -> tuple[int, dict[str, Tensor] | None]:
         """How many of a chain's trainings an interrupted job finished, and the network that the next one starts from."""
@@ -179,12 +182,12 @@ class _Trainings:
         if count == len(places):
             return count, None
         # without the network that one ended with, the chain goes on from an earlier one
-        while count and (state := self.partial.network(_key(replica, count - 1))) is None:
+        while count and (state := self.partials[replica].network(_key(replica, count - 1))) is None:
             count -= 1
         return count, state if count else None
 
     def _resumed(self, replica: int, number: int) -> None:
-        self.done[replica, number] = self.partial.load(_key(replica, number))
+        self.done[replica, number] = self.partials[replica].load(_key(replica, number))
         self.progress.resumed(self._name(replica, number))
 
     def _name(self, replica: int, number: int) -> str:
@@ -209,6 +212,6 @@ class _Trainings:
         found = self.done[replica, number] = [{**row, "cost": cost} for row in rows]
         last_of_chain = number + 1 == len(self.tasks)
         wanted = self.keep or (self.spec["protocol"] == "published" and not last_of_chain)
-        self.partial.store(_key(replica, number), found, model.state_dict() if wanted else None)
+        self.partials[replica].store(_key(replica, number), found, model.state_dict() if wanted else None)
         self.progress.finished(self._name(replica, number), rows[-1], elapsed)
         return model
