@@ -57,8 +57,13 @@ FIGURES = {
 class Repository:
     """The repository's own files in a folder of the test's, with a miniature config in place of ``config.yaml``."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, of: Path | None = None):
+        """``of`` is the folder of another one that is copied as it is, with what it made."""
         self.folder = folder
+        if of is not None:
+            shutil.copytree(of, folder, symlinks=True)
+            self.config = yaml.safe_load((folder / "config.yaml").read_text())
+            return
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():

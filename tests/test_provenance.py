@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 from informed_init.errors import InputError
-from informed_init.plan import arms, families
+from informed_init.plan import arms, families, sharing, tasks
 from informed_init.plan.estimate import START, Job, estimate, makespan, rates, report
 from informed_init.plan.provenance import (
     SUMS,
@@ -176,8 +176,12 @@ def test_what_was_measured_is_estimated_as_it_was():
 def test_the_estimate_has_exactly_the_runs_training_jobs(measured, name):
     config = families.expanded(overlay(name))
     jobs = estimate(config, measured).jobs
-    cells = families.cells(config)
-    assert sum(job.rule == "train_arm" for job in jobs) == sum(len(arms.replica_blocks(config, c[2])) for c in cells)
+    assert sum(job.rule == "train_arm" for job in jobs) == len(sharing.arm_jobs(config))
+    trainings = [
+        len(tasks.tasks(config, arm)) * arms.arm_setting(config, arm, "replicas")["count"]
+        for _, _, arm in families.cells(config)
+    ]
+    assert sum(job.trainings for job in jobs if job.rule == "train_arm") == sum(trainings)
     assert all(job.seconds > 0 for job in jobs)
 
 

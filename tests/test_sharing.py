@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 from informed_init.banks.sources import load as load_networks
+from informed_init.errors import InputError
 from informed_init.files import write_checksum
 from informed_init.plan import sharing
 from informed_init.plan.arms import arm_setting, replica_blocks, teachers
 from informed_init.plan.families import cells, expanded
 from informed_init.runs.arm_job import train_arms
-from informed_init.tasks.readers import Images, save_split
+from informed_init.tasks.images import Images, save_split
 from problems import stripes
 from repository import ROOT
 from test_config import overlay
@@ -196,7 +197,7 @@ def test_a_teachers_networks_are_taken_over_and_made_again_when_damaged(bench):
 def test_a_job_that_fails_at_its_last_arm_has_lost_none_of_the_others(bench):
     arms = both(bench)
     arms[1]["spec"]["parameters"] = {"gain": "loud"}
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError):
         bench.train(arms, "000-001")
     for kind in ("curves", "records"):  # Snakemake takes away what a failed job made
         bench.out(kind, "random", "000-001").unlink()

@@ -23,12 +23,17 @@ def training(arm, block="000-001"):
 
 ARMS = [training(arm) for arm in ("random", "gabor-1", "euclid-k2")]
 MATCHING = "Comparing greedy and optimal matching of sources"
-BANKS = [f"Building bank resnet18-small-euclid-k2-m2, replica {r}" for r in (0, 1)]
+BANKS = ["Building bank resnet18-small-euclid-k2-m2, replicas 000-001"]
+RESAMPLED = ["Building bank resnet18-small-reservoir-m2, replicas 000-001", training("resampled")]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     repository = Repository(tmp_path_factory.mktemp("finished"))
+    # its bank is of several megabytes: Snakemake compares files of that size by date
+    repository.config["arms"]["resampled"] = {"initializer": "clustered", "bank": {"method": "reservoir", "models": 2}}
+    repository.config["families"]["all"]["arms"] += ["resampled"]
+    repository.write_config()
     repository.run()
     return repository
 
@@ -103,6 +108,15 @@ def test_nothing_is_left_to_do_even_after_touching_every_file(finished):
         if path.is_file() and ".snakemake" not in path.parts and "results" not in path.parts:
             os.utime(path)
     assert finished.would_do() == []
+    assert finished.results("banks/*reservoir*/0.safetensors").popitem()[1].__len__() > 1e6
+    for path in (finished.folder / "results").rglob("*"):  # the later a file, the earlier it was made
+        os.utime(path)
+    assert finished.would_do() == []
+
+
+def test_nothing_is_left_to_do_in_a_checkout_that_was_moved(finished, tmp_path):
+    moved = Repository(tmp_path / "moved", finished.folder)
+    assert moved.would_do() == []
 
 
 def test_a_figures_title_redraws_that_figure_only(changed):
@@ -124,8 +138,8 @@ def test_one_arms_parameter_retrains_that_arm_only(changed):
 def test_more_replicas_train_only_the_new_ones(changed):
     changed.config = {**changed.config, "replicas": {"count": 4, "per_job": 2}}
     changed.write_config()
-    new = [training(arm, "002-003") for arm in ("random", "gabor-1", "euclid-k2")]
-    banks = [f"Building bank resnet18-small-euclid-k2-m2, replica {r}" for r in (2, 3)]
+    new = [training(arm, "002-003") for arm in ("random", "gabor-1", "euclid-k2", "resampled")]
+    banks = [f"Building bank resnet18-small-{bank}-m2, replicas 002-003" for bank in ("euclid-k2", "reservoir")]
     assert changed.would_do() == sorted([*new, *banks, FIGURE2, FIGURE8, *TABLES])
 
 
@@ -133,7 +147,7 @@ def test_another_k_builds_that_bank_only(changed):
     arm = {"initializer": "clustered", "bank": {"method": "euclid", "k": 3, "models": 2}}
     changed.config = {**changed.config, "arms": {**changed.config["arms"], "euclid-k2": arm}}
     changed.write_config()
-    banks = [f"Building bank resnet18-small-euclid-k3-m2, replica {r}" for r in (0, 1)]
+    banks = ["Building bank resnet18-small-euclid-k3-m2, replicas 000-001"]
     assert changed.would_do() == sorted([*banks, training("euclid-k2"), FIGURE2, *TABLES])
 
 
@@ -147,7 +161,7 @@ def test_another_k_builds_that_bank_only(changed):
         ("initializers/pretrained.py", []),
         (
             "banks/bank.py",
-            [*BANKS, *ARMS, FIGURE2, FIGURE8, *TABLES, MEASURES[0], DRAWINGS[0], MATCHING],
+            [*BANKS, *RESAMPLED, *ARMS, FIGURE2, FIGURE8, *TABLES, MEASURES[0], DRAWINGS[0], MATCHING],
         ),  # but no source is trained again
         ("tasks/procedural.py", None),
     ],
@@ -198,6 +212,67 @@ def test_a_kill_loses_nothing_and_changes_nothing(finished, tmp_path):
     assert b"taken over from an interrupted job" in log
     again, before = (r.results("curves/controlled/stepwise/euclid-k2/*") for r in (repository, finished))
     assert again == before and len(again) == 1
+
+
+# ---------------------------------------------------------------- arms that share a job, other blocks, failed jobs
+
+
+def trained(repository):
+    """The trainings that the jobs of a run did, from the logs of its arms."""
+    logs = repository.results("logs/train_arm/*").values()
+    return sum(line.endswith(" left") for log in logs for line in log.decode().splitlines())
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """The finished run in a folder of its own, without its logs."""
+    repository = Repository(tmp_path / "copy", finished.folder)
+    shutil.rmtree(repository.folder / "results/mini/logs")
+    return repository
+
+
+def test_arms_that_come_to_share_a_job_are_not_trained_again(copied):
+    before = copied.results("curves/**/*.csv")
+    copied.config["share"] = 4
+    copied.write_config()
+    shared = "Training 4 arms of all on procedural (resnet18-small), replicas 000-001 (controlled, stepwise)"
+    assert shared in copied.would_do()
+    copied.run()
+    assert trained(copied) == 0 and copied.results("curves/**/*.csv") == before and copied.would_do() == []
+    copied.config["arms"]["gabor-1"]["layers"] = 2
+    copied.write_config()
+    copied.run()
+    after = copied.results("curves/**/*.csv")
+    assert [name.split("/")[3] for name in after if after[name] != before[name]] == ["gabor-1"]
+    assert trained(copied) == 2
+
+
+def test_other_blocks_of_replicas_train_none_of_them_again(copied):
+    copied.config["replicas"]["per_job"] = 1
+    copied.write_config()
+    copied.run()
+    assert trained(copied) == 0 and copied.would_do() == []
+    whole, parts = copied.results("curves/*/*/*/000-001.csv"), copied.results("curves/*/*/*/00[01]-00[01].csv")
+    for name, content in whole.items():
+        first, second = (parts[name.replace("000-001", block)] for block in ("000-000", "001-001"))
+        assert content == first + second.split(b"\n", 1)[1]
+
+
+def test_a_failed_job_leaves_what_was_good_and_is_done_again(copied):
+    bank = copied.folder / "results/mini/banks/resnet18-small-euclid-k2-m2/0.safetensors"
+    curves = copied.results("curves/**/euclid-k2/*.csv")
+    content = bank.read_bytes()
+    bank.write_bytes(content[:-10])
+    copied.config["arms"]["euclid-k2"]["rescale"] = "he"
+    copied.write_config()
+    said = copied.snakemake("--cores", "1", ok=False)
+    assert "0.safetensors: not a whole safetensors file" in said and "delete it and run again" in said
+    assert copied.results("curves/**/euclid-k2/*.csv") == curves
+    assert training("euclid-k2") in copied.would_do()
+    bank.unlink()
+    copied.run()
+    assert bank.read_bytes() == content and copied.results("curves/**/euclid-k2/*.csv") != curves
+    assert copied.would_do() == []
 
 
 def test_targets_come_by_name(finished):

@@ -16,12 +16,13 @@ from tabulate import tabulate
 from ..errors import InputError
 from ..tasks import catalog
 from ..tasks.catalog import DataSet
-from .arms import arm_setting, needs_source, replica_blocks
-from .banks import bank_name, bank_spec
+from .arms import arm_setting, needs_source
+from .banks import bank_blocks, bank_name, bank_spec
 from .datasets import data_set, listing
 from .drawings import drawn
 from .families import cells
 from .figures import drawn_figures
+from .sharing import ArmJob, arm_jobs
 from .sources import source_blocks, source_spec
 from .tasks import is_procedural, num_classes
 from .trainings import arm_spec
@@ -53,8 +54,8 @@ RATES = {
 STAND_IN = {32: RATES["resnet18", 32, "float32"], 64: RATES["resnet18", 64, "float32"]}
 START = 3.0  # seconds of a job before its work: Python, torch, Snakemake's own part (CPU seconds of the demo's jobs)
 SMALL = 3.0  # a figure, a table, a drawing
-# ten ResNet-18: 5 CPU seconds with k = 2 or 10, 36 with k = 50, and the start of the job
-BANK, BANK_PER_CLUSTER = 7.0, 0.6
+# ten ResNet-18: 5 CPU seconds with k = 2 or 10, 36 with k = 50
+BANK, BANK_PER_CLUSTER = 4.0, 0.6
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ def estimate(config: Mapping, measured: Mapping[tuple, Rate]) -> Estimate:
     for _, _, arm in asked:
         bank = bank_spec(config, arm)
         if bank is not None:
-            banks |= {(bank_name(bank), replica): bank for replica in _replicas(config, arm)}
+            banks |= {
+                (bank_name(bank), replica): bank for replica in range(arm_setting(config, arm, "replicas")["count"])
+            }
         if needs_source(config, arm) or (bank is not None and bank["trained"]):
             architectures.add(arm_setting(config, arm, "architecture"))
         datasets.add(arm_setting(config, arm, "dataset"))
@@ -133,26 +136,30 @@ def estimate(config: Mapping, measured: Mapping[tuple, Rate]) -> Estimate:
             each = _training(config, measured, done, architecture, config["dataset"], spec["tasks"], spec["settings"])
             number = len(spec["tasks"])
             done.jobs.append(Job("train_sources", START + number * each, number, ("data",)))
-    for bank in banks.values():
-        job = Job("build_bank", BANK + BANK_PER_CLUSTER * (bank["k"] or 0), 0, ("train_sources",))
-        done.jobs.append(job)
-    for protocol, recipe, arm in asked:
-        for block in replica_blocks(config, arm):
-            spec = arm_spec(config, protocol, recipe, arm, block)
-            own = (spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"])
-            number = len(spec["tasks"]) * len(spec["replicas"])
-            seconds = START + number * _training(config, measured, done, *own)
-            banked = bank_spec(config, arm) is not None or needs_source(config, arm)
-            done.jobs.append(
-                Job("train_arm", seconds, number, ("build_bank", "train_sources") if banked else ("data",))
-            )
+    for block in bank_blocks(config):
+        for name in dict.fromkeys(name for name, replica in banks if replica in block_members(block)):
+            each = [BANK + BANK_PER_CLUSTER * (bank["k"] or 0) for (own, _), bank in banks.items() if own == name]
+            seconds = START + sum(each[: len(block_members(block))])
+            done.jobs.append(Job("build_bank", seconds, 0, ("train_sources",)))
+    for job in arm_jobs(config):
+        done.jobs.append(_arm_job(config, measured, done, job))
     pictures = len(drawn_figures(config)) + len(drawn(config)) + 3
     done.jobs += [Job("figures and tables", SMALL, 0, ("train_arm",))] * pictures
     return done
 
 
-def _replicas(config: Mapping, arm: str) -> list[int]:
-    return [replica for block in replica_blocks(config, arm) for replica in block_members(block)]
+def _arm_job(config: Mapping, measured: Mapping, done: Estimate, job: ArmJob) -> Job:
+    """A job of arms: its start, and the trainings of all of them."""
+    seconds, trainings, waits = START, 0, ("data",)
+    for arm in job.arms:
+        spec = arm_spec(config, job.protocol, job.recipe, arm, job.block)
+        number = len(spec["tasks"]) * len(spec["replicas"])
+        own = (spec["architecture"], spec["dataset"], spec["tasks"], spec["settings"])
+        seconds += number * _training(config, measured, done, *own)
+        trainings += number
+        if bank_spec(config, arm) is not None or needs_source(config, arm):
+            waits = ("build_bank", "train_sources")
+    return Job("train_arm", seconds, trainings, waits)
 
 
 def _training(
