@@ -95,6 +95,15 @@ def gradient_hook() -> nn.Module:
     return model
 
 
+@net
+def hook_that_reads_another_layer() -> nn.Module:
+    """A hook of ``fc`` divides by the length of ``last.weight``, which it holds, without a gradient."""
+    model = Trunk()
+    last = model.last
+    model.fc.register_forward_hook(lambda module, inputs, output: output / last.weight.detach().norm())
+    return model
+
+
 # ---------------------------------------------------------------- weights that are computed
 
 
@@ -166,6 +175,15 @@ def patched_forward() -> nn.Module:
     model = Trunk()
     model.last.forward = types.MethodType(lambda self, x: nn.Conv2d.forward(self, x) * 2, model.last)
     return model
+
+
+@net
+class Clamped(Trunk):
+    """Every forward first cuts ``last.weight`` to a range."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last.weight.data.clamp_(-0.05, 0.05)
+        return super().forward(x)
 
 
 # ---------------------------------------------------------------- aliases
@@ -323,6 +341,23 @@ def frozen() -> nn.Module:
     model.inner.requires_grad_(False)
     model.norm.requires_grad_(False)
     return model
+
+
+@net
+class Unfreezing(Trunk):
+    """``inner`` is frozen for the first two training steps, and ``norm`` from then on."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+        self.inner.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+            self.inner.requires_grad_(self.steps > 2)
+            self.norm.requires_grad_(self.steps <= 2)
+        return super().forward(x)
 
 
 # ---------------------------------------------------------------- modes, random numbers, memory format

@@ -15,7 +15,8 @@ from informed_init.initializers import initialize_
 from informed_init.runs.cost import multiply_adds, parameters
 from informed_init.search.shapes import PUBLISHED, Shape
 from informed_init.seeds import generator
-from informed_init.training.live_taps import LiveNetwork, live_taps
+from informed_init.training.form import choose
+from informed_init.training.live_taps import live_taps
 from informed_init.training.loop import train
 from informed_init.training.recipe import Recipe
 from problems import small_problem
@@ -181,7 +182,7 @@ def test_live_taps_train_the_same_network():
         recipe = Recipe(epochs=2, learning_rate=((1, 0.05),), batch_size=16, precision="float64")
         train(model, small_problem(32, size=16), recipe, ("t", 0), live=live)
         trained.append(model)
-    assert LiveNetwork(architectures.build("compact", 4, seed=1, **settings), (3, 16, 16)).replaced
+    assert choose(architectures.build("compact", 4, seed=1, **settings), (3, 16, 16)).sizes
     taps = live_taps(trained[0], (3, 16, 16))
     assert taps["layer4.0.conv2"].sum() == 1  # the maps of the last stage are 1x1
     for key, value in trained[0].state_dict().items():

@@ -8,14 +8,15 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from informed_init import architectures
-from informed_init.training.live_taps import LiveConv2d, LiveNetwork, live_taps, sgd_decay_factor
+from informed_init.training.form import choose
+from informed_init.training.live_taps import LiveConv2d, LiveNetwork, live_taps
 from torch import nn
 
 RATES = [0.02, 0.02, 0.01]
 
 
-def train(model, images, labels, rates=RATES, momentum=0.9, weight_decay=1e-2):
-    """A few SGD steps; returns the losses."""
+def train(model, images, labels, rates=RATES, momentum=0.9, weight_decay=1e-2, network=None):
+    """A few SGD steps; returns the losses. ``network`` is told of each step."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, rates[0], momentum, weight_decay=weight_decay)
     losses = []
@@ -25,6 +26,8 @@ def train(model, images, labels, rates=RATES, momentum=0.9, weight_decay=1e-2):
         loss = F.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
+        if network is not None:
+            network.took_step(rate, [parameter for parameter in trained if parameter.grad is not None])
         losses.append(loss.detach())
     return torch.stack(losses)
 
@@ -35,14 +38,18 @@ def batch(n, size, dtype=torch.float64):
     return images, torch.randint(0, 10, (n,), generator=draws)
 
 
+def live_network(model, input_size):
+    return LiveNetwork(model, choose(model, input_size).sizes)
+
+
 def assert_trains_alike(model, images, labels, size, tolerance=1e-12):
     """Train a copy whole and the model by its live taps; return the network."""
     whole = copy.deepcopy(model)
-    network = LiveNetwork(model, (3, size, size))
+    network = live_network(model, (3, size, size))
     replaced = dict(network.replaced)
-    losses = train(whole, images, labels), train(model, images, labels)
+    losses = train(whole, images, labels), train(model, images, labels, network=network)
     torch.testing.assert_close(losses[1], losses[0], rtol=0, atol=tolerance)
-    assert network.restore(sgd_decay_factor(RATES, 0.9, 1e-2)) is model
+    assert network.restore(0.9, 1e-2) is model
     for (name, expected), found in zip(whole.state_dict().items(), model.state_dict().values(), strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=tolerance, msg=name)
     return replaced
@@ -61,10 +68,10 @@ def test_live_training_is_training_in_float64(architecture, size, n):
 def test_resnet18_trains_38_percent_of_its_weights_on_32_pixels():
     model = architectures.build("resnet18", 10, seed=1)
     assert sum(p.numel() for p in model.parameters()) == 11_181_642
-    network = LiveNetwork(model, (3, 32, 32))
+    network = live_network(model, (3, 32, 32))
     assert sum(p.numel() for p in model.parameters()) == 4_234_826
     assert network.dead_taps == 11_181_642 - 4_234_826
-    assert LiveNetwork(architectures.build("resnet18", 10, seed=1), (3, 64, 64)).dead_taps == 0
+    assert live_network(architectures.build("resnet18", 10, seed=1), (3, 64, 64)).dead_taps == 0
 
 
 def test_dead_taps_are_exactly_those_without_gradient():
@@ -132,7 +139,7 @@ def test_bfloat16_is_about_as_accurate_as_the_convolution(size, channels):
 
 def test_an_evaluation_may_come_before_the_training():
     model = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.Flatten(), nn.Linear(64 * 9, 10))
-    assert LiveNetwork(model, (64, 3, 3)).replaced
+    assert live_network(model, (64, 3, 3)).replaced
     x = torch.randn(4, 64, 3, 3)
     with torch.inference_mode():
         before = model(x)
@@ -144,7 +151,7 @@ def test_an_evaluation_may_come_before_the_training():
 def test_where_nothing_is_dead_or_small_nothing_is_replaced():
     model = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5, 2))
     modules = list(model)
-    network = LiveNetwork(model, (3, 32, 32))
+    network = live_network(model, (3, 32, 32))
     assert (network.replaced, network.dead_taps) == ({}, 0)
     assert all(a is b for a, b in zip(model, modules, strict=True))
 
@@ -152,7 +159,7 @@ def test_where_nothing_is_dead_or_small_nothing_is_replaced():
 @pytest.mark.parametrize("options", [{"groups": 4}, {"padding_mode": "circular"}, {"padding": "same"}])
 def test_convolutions_of_another_kind_are_left_alone(options):
     model = nn.Sequential(nn.Conv2d(64, 64, 3, **({"padding": 1} | options)))
-    assert LiveNetwork(model, (64, 2, 2)).replaced == {}
+    assert live_network(model, (64, 2, 2)).replaced == {}
 
 
 class Twice(nn.Module):

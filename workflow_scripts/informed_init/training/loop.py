@@ -7,7 +7,7 @@ loop anyone would write, kept as the yardstick; tests compare the two.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -18,9 +18,10 @@ from ..errors import InputError
 from ..seeds import derive_seed, generator
 from . import augmentation
 from .devices import set_precision
-from .live_taps import LiveNetwork, sgd_decay_factor
+from .epochs import begin_epoch, own_random_state
+from .form import Formed, choose
 from .recipe import Recipe
-from .steps import counts, make_step
+from .steps import StaticStep, Step, counts, make_step
 
 EVALUATION_BATCH = 250
 
@@ -61,9 +62,12 @@ class Problem:
 
 
 class NormalizedImages:
-    """Normalized batches from a split, in channels-last memory format."""
+    """Normalized batches from a split, in channels-last memory format or in torch's default."""
 
-    def __init__(self, split: Split, mean, std, pixels: str, dtype: torch.dtype, keep_raw: bool):
+    def __init__(
+        self, split: Split, mean, std, pixels: str, dtype: torch.dtype, keep_raw: bool, channels_last: bool = True
+    ):
+        self.channels_last = channels_last
         self.labels = split.labels
         self.mean = torch.tensor(mean, device=split.images.device, dtype=dtype) * 255
         self.std = torch.tensor(std, device=split.images.device, dtype=dtype) * 255
@@ -81,9 +85,12 @@ class NormalizedImages:
     def batch(self, index: Tensor, draws: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Images ``(b, c, h, w)`` and labels at ``index``, augmented by the draws of those images."""
         if self.ready is not None:
-            return self.ready[index].permute(0, 3, 1, 2), self.labels[index]
-        pixels = augmentation.apply(self.raw[index].to(self.dtype).permute(0, 3, 1, 2), draws)
-        return self._normalize(pixels.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), self.labels[index]
+            pixels = self.ready[index]
+        else:
+            pixels = augmentation.apply(self.raw[index].to(self.dtype).permute(0, 3, 1, 2), draws)
+            pixels = self._normalize(pixels.permute(0, 2, 3, 1))
+        pixels = pixels.permute(0, 3, 1, 2)
+        return pixels if self.channels_last else pixels.contiguous(), self.labels[index]
 
 
 def _metrics(prefix: str, counts: Tensor, n: int) -> dict[str, float]:
@@ -94,10 +101,10 @@ def _metrics(prefix: str, counts: Tensor, n: int) -> dict[str, float]:
 
 
 def evaluate(model: nn.Module, images: NormalizedImages, autocast: Callable) -> Tensor:
-    """Loss sum and hit counts over a whole split, in eval mode and inference mode."""
+    """Loss sum and hit counts over a whole split, in eval mode."""
     model.eval()
     total = torch.zeros(3, device=images.labels.device, dtype=images.dtype)
-    with torch.inference_mode(), autocast():
+    with torch.no_grad(), autocast():  # not inference mode: a forward may take gradients of its own
         for index in torch.arange(len(images.labels), device=images.labels.device).split(EVALUATION_BATCH):
             batch, labels = images.batch(index, {})
             logits = model(batch).to(images.dtype)
@@ -153,46 +160,69 @@ def training(
     if recipe.precision == "bfloat16":
         autocast = lambda: torch.autocast(device.type, dtype=torch.bfloat16)  # noqa: E731
     model.to(device=device, dtype=dtype)
-    network = None
+    height, width, channels = problem.train.images.shape[1:]
     # Adam's update of a dead weight has no closed form, unless there is no decay: then it stays as it is
-    if live and (recipe.optimizer == "sgd" or recipe.weight_decay == 0):
-        height, width, channels = problem.train.images.shape[1:]
-        network = LiveNetwork(model, (channels, height, width))
-    model.to(memory_format=torch.channels_last)
-    step = make_step(model, recipe, autocast, dtype, graph)
-
-    augmented = recipe.augmentation != "none"
-    load = lambda split, raw: NormalizedImages(split, problem.mean, problem.std, recipe.pixels, dtype, raw)  # noqa: E731
-    images, validation = load(problem.train, augmented), load(problem.validation, False)
-    n = len(problem.train)
-    steps = math.ceil(n / recipe.batch_size)
-    rows, rates = [], []
+    live = live and (recipe.optimizer == "sgd" or recipe.weight_decay == 0)
+    form = choose(model, (channels, height, width), live)
+    formed = Formed(model, form)
     try:
+        run = _Training(
+            formed,
+            problem,
+            recipe,
+            seed_names,
+            autocast,
+            dtype,
+            make_step(model, recipe, autocast, dtype, graph and form.recordable),
+        )
+        rows = yield from run.rows(progress)
+    finally:
+        formed.restore(recipe)
+    return _fill_diverged(rows, recipe)
+
+
+@dataclass
+class _Training:
+    """A network in the engine's form, what it is trained on and how."""
+
+    formed: Formed
+    problem: Problem
+    recipe: Recipe
+    seed_names: tuple[str | int, ...]
+    autocast: Callable
+    dtype: torch.dtype
+    step: Step | StaticStep
+
+    def __post_init__(self):
+        self.model = self.formed.model
+        self.steps = math.ceil(len(self.problem.train) / self.recipe.batch_size)  # of an epoch
+        self.images = self._images(self.problem.train, self.recipe.augmentation != "none")
+        self.validation = self._images(self.problem.validation, False)
+
+    def _images(self, split: Split, keep_raw: bool) -> NormalizedImages:
+        mean, std, pixels = self.problem.mean, self.problem.std, self.recipe.pixels
+        return NormalizedImages(split, mean, std, pixels, self.dtype, keep_raw, self.formed.form.channels_last)
+
+    def rows(self, progress: Callable[[int, dict], None]) -> Iterator[None]:
+        """Train; yields as :func:`training` does, returns the rows up to the last or to a divergence."""
+        rows, recipe, problem = [], self.recipe, self.problem
         if recipe.evaluate_start:
-            hits = evaluate(model, validation, autocast)
+            with own_random_state():
+                torch.manual_seed(derive_seed("noise", *self.seed_names, 0))
+                hits = evaluate(self.model, self.validation, self.autocast)
             yield
-            row = {"epoch": 0, "lr": recipe.rate(1, 0, steps), **_metrics("val", hits, len(problem.validation))}
+            row = {"epoch": 0, "lr": recipe.rate(1, 0, self.steps), **_metrics("val", hits, len(problem.validation))}
             rows.append(row | {"diverged": int(math.isnan(row["val_loss"]))})
             progress(0, rows[0])
         for epoch in range(1, recipe.epochs + 1):
-            order = torch.randperm(n, generator=generator("order", *seed_names, epoch)).to(device)
-            draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *seed_names, epoch))
-            draws = {name: values.to(device) for name, values in draws.items()}
             with own_random_state():
-                begin_epoch(model, (epoch - 1) / max(recipe.epochs - 1, 1), seed_names, epoch)
-                total = torch.zeros(3, device=device, dtype=dtype)
-                for number, index in enumerate(order.split(recipe.batch_size)):
-                    if len(index) == 1:
-                        continue  # batch norm cannot normalize a single image of a 1x1 map
-                    rates.append(recipe.rate(epoch, number, steps))
-                    batch, labels = images.batch(index, {name: values[index] for name, values in draws.items()})
-                    total += step(batch, labels, rates[-1])
-            hits, test_hits = evaluate(model, validation, autocast), None
-            if epoch == recipe.epochs and problem.test is not None:
-                test_hits = evaluate(model, load(problem.test, False), autocast)
+                total = self._epoch(epoch)
+                hits, test_hits = evaluate(self.model, self.validation, self.autocast), None
+                if epoch == recipe.epochs and problem.test is not None:
+                    test_hits = evaluate(self.model, self._images(problem.test, False), self.autocast)
             yield
-            row = {"epoch": epoch, "lr": recipe.rate(epoch, 0, steps), **_metrics("train", total, n)}
-            row |= _metrics("val", hits, len(problem.validation))
+            row = {"epoch": epoch, "lr": recipe.rate(epoch, 0, self.steps)}
+            row |= _metrics("train", total, len(problem.train)) | _metrics("val", hits, len(problem.validation))
             row["diverged"] = int(math.isnan(row["train_loss"]))
             if test_hits is not None:
                 row |= _metrics("test", test_hits, len(problem.test))
@@ -200,33 +230,24 @@ def training(
             progress(epoch, row)
             if row["diverged"]:
                 break
-    finally:
-        if network is not None:
-            decayed = recipe.optimizer == "sgd"
-            decay = rates, recipe.momentum, recipe.weight_decay, recipe.nesterov
-            network.restore(sgd_decay_factor(*decay) if decayed else 1.0)
-        model.to(memory_format=torch.contiguous_format)
-    return _fill_diverged(rows, recipe)
+        return rows
 
-
-@contextmanager
-def own_random_state() -> Iterator[None]:
-    """torch's global CPU random numbers inside the block leave those outside as they were."""
-    state = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)
-
-
-def begin_epoch(model: nn.Module, progress: float, seed_names: tuple[str | int, ...], epoch: int) -> None:
-    """Training mode; dropout's random numbers from a named seed; and layers that change while training (an attribute
-    ``progress``, from 0 to 1) are told how far it is."""
-    model.train()
-    torch.manual_seed(derive_seed("noise", *seed_names, epoch))
-    for module in model.modules():
-        if hasattr(module, "progress"):
-            module.progress = progress
+    def _epoch(self, epoch: int) -> Tensor:
+        """The steps of one epoch; the sums of :func:`counts` over its batches."""
+        recipe, device, n = self.recipe, self.problem.train.images.device, len(self.problem.train)
+        order = torch.randperm(n, generator=generator("order", *self.seed_names, epoch)).to(device)
+        draws = augmentation.draw(recipe.augmentation, n, generator("augmentation", *self.seed_names, epoch))
+        draws = {name: values.to(device) for name, values in draws.items()}
+        begin_epoch(self.model, (epoch - 1) / max(recipe.epochs - 1, 1), self.seed_names, epoch)
+        total = torch.zeros(3, device=device, dtype=self.dtype)
+        for number, index in enumerate(order.split(recipe.batch_size)):
+            if len(index) == 1:
+                continue  # batch norm cannot normalize a single image of a 1x1 map
+            rate = recipe.rate(epoch, number, self.steps)
+            batch, labels = self.images.batch(index, {name: values[index] for name, values in draws.items()})
+            total += self.step(batch, labels, rate)
+            self.formed.took_step(rate, self.step.updated)
+        return total
 
 
 def _fill_diverged(rows: list[dict], recipe: Recipe) -> list[dict]:

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..seeds import generator
 from . import augmentation
-from .loop import Problem, Split, begin_epoch
+from .epochs import begin_epoch
+from .loop import Problem, Split
 from .recipe import Recipe
 
 

@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 # Evaluation points beside infinity, in the order of use: five give the smallest float32 error of the sets tried for
 # six products, and with two all entries are -1, 0 or 1.
@@ -249,6 +250,7 @@ class _SmallMapConvolution(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable  # autograd would not follow what is written into existing tensors
     def backward(ctx, grad: Tensor):
         u, v = ctx.saved_tensors
         products, channels_out, channels_in = u.shape

@@ -25,23 +25,51 @@ def counts(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
     return torch.stack((loss * len(labels), top[:, 0].sum().to(loss.dtype), top.any(1).sum().to(loss.dtype)))
 
 
-class Sgd:
-    """torch's SGD update with momentum and L2 weight decay, through its functional form.
+class Optimizer:
+    """An update as ``torch.optim`` does it: a parameter without a gradient is left alone, with all that is kept for it.
 
-    Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds.
+    Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds; its functional
+    forms do not. ``updated`` are the parameters that the last step changed.
     """
 
     def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
         self.parameters, self.recipe = parameters, recipe
-        self.buffers = [torch.zeros_like(parameter) for parameter in parameters]
-        self.fused = parameters[0].device.type in ("cpu", "cuda")  # elsewhere torch has no fused kernel
+        self.fused = all(p.device.type in ("cpu", "cuda") for p in parameters)  # elsewhere torch has no fused kernel
+        self.updated: list[nn.Parameter] = []
+        # now, not at the first gradient: what is created while a CUDA graph is recorded is created again in every replay
+        self.kept = {parameter: self._fresh(parameter) for parameter in parameters if parameter.requires_grad}
+
+    def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor, ...]:
+        """What is kept for a parameter before its first step."""
+        raise NotImplementedError
+
+    def _update(self, parameters: list[nn.Parameter], kept: list[tuple[Tensor, ...]], rate: float | Tensor) -> None:
+        """The update of parameters that all have a gradient."""
+        raise NotImplementedError
 
     def step(self, rate: float | Tensor) -> None:
-        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
+        """Update every parameter that has a gradient at learning rate ``rate``, and drop the gradients."""
+        self.updated = [parameter for parameter in self.parameters if parameter.grad is not None]
+        for parameter in self.updated:
+            if parameter not in self.kept:  # it was frozen when the training began
+                self.kept[parameter] = self._fresh(parameter)
+        if self.updated:
+            self._update(self.updated, [self.kept[parameter] for parameter in self.updated], rate)
+        for parameter in self.updated:
+            parameter.grad = None
+
+
+class Sgd(Optimizer):
+    """torch's SGD update with momentum and L2 weight decay."""
+
+    def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor]:
+        return (torch.zeros_like(parameter),)
+
+    def _update(self, parameters: list[nn.Parameter], kept: list[tuple[Tensor]], rate: float | Tensor) -> None:
         sgd(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.buffers,
+            parameters,
+            [parameter.grad for parameter in parameters],
+            [buffer for (buffer,) in kept],
             fused=self.fused,
             lr=rate,
             momentum=self.recipe.momentum,
@@ -50,29 +78,23 @@ class Sgd:
             nesterov=self.recipe.nesterov,
             maximize=False,
         )
-        for parameter in self.parameters:
-            parameter.grad = None
 
 
-class Adam:
-    """torch's Adam update (betas 0.9 and 0.999) with L2 weight decay, through its functional form as :class:`Sgd`."""
+class Adam(Optimizer):
+    """torch's Adam update (betas 0.9 and 0.999) with L2 weight decay."""
 
-    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
-        self.parameters, self.recipe = parameters, recipe
-        self.first = [torch.zeros_like(parameter) for parameter in parameters]
-        self.second = [torch.zeros_like(parameter) for parameter in parameters]
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
-        self.fused = parameters[0].device.type in ("cpu", "cuda")
+    def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device)
 
-    def step(self, rate: float | Tensor) -> None:
-        """Update every parameter from its gradient at learning rate ``rate``, and drop the gradients."""
+    def _update(self, parameters: list[nn.Parameter], kept: list[tuple], rate: float | Tensor) -> None:
+        first, second, steps = (list(tensors) for tensors in zip(*kept, strict=True))
         adam(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.first,
-            self.second,
+            parameters,
+            [parameter.grad for parameter in parameters],
+            first,
+            second,
             [],
-            self.steps,
+            steps,
             fused=self.fused,
             amsgrad=False,
             beta1=0.9,
@@ -82,17 +104,20 @@ class Adam:
             eps=1e-8,
             maximize=False,
         )
-        for parameter in self.parameters:
-            parameter.grad = None
 
 
 class Step:
     """Forward, backward and update on one batch, as the loop anyone would write has it."""
 
     def __init__(self, model: nn.Module, recipe: Recipe, autocast: Callable, dtype: torch.dtype):
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        model.zero_grad(set_to_none=True)  # what an earlier backward pass left is no part of the first step
         self.model, self.recipe, self.autocast, self.dtype = model, recipe, autocast, dtype
-        self.optimizer = (Adam if recipe.optimizer == "adam" else Sgd)(parameters, recipe)
+        self.optimizer = (Adam if recipe.optimizer == "adam" else Sgd)(list(model.parameters()), recipe)
+
+    @property
+    def updated(self) -> list[nn.Parameter]:
+        """The parameters that the last step changed."""
+        return self.optimizer.updated
 
     def __call__(self, batch: Tensor, labels: Tensor, rate: float | Tensor) -> Tensor:
         """Update the network at learning rate ``rate``; returns :func:`counts` before the update."""
@@ -112,6 +137,11 @@ class StaticStep:
     def __init__(self, step: Step):
         self.step = step
         self.inputs: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def updated(self) -> list[nn.Parameter]:
+        """As :attr:`Step.updated`; a replay updates what the recorded step did."""
+        return self.step.updated
 
     def __call__(self, batch: Tensor, labels: Tensor, rate: float) -> Tensor:
         """As :meth:`Step.__call__`."""
