@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..errors import InputError
 from .arms import arm_setting
 from .banks import bank_spec
-from .families import cells
+from .families import cells, family_cells, selected
 from .tables import is_made
 from .trainings import arm_spec
 
@@ -49,11 +49,14 @@ def alignment_architecture(config: Mapping) -> str:
 
 
 def walsh_arms(config: Mapping) -> list[tuple[str, str, str]]:
-    """The (protocol, recipe, arm) that pretrain by Sup-Walsh, one recipe each."""
-    found = {
-        arm: cell for cell in reversed(cells(config)) if config["arms"][arm := cell[2]]["initializer"] == "sup-walsh"
-    }
-    return list(reversed(found.values()))
+    """The (protocol, recipe, arm) whose Sup-Walsh pretrainings are drawn, one recipe each: those of the family that the
+    config chooses for it, if the run has it."""
+    family = config.get("drawings", {}).get("pretrainings")
+    found = {}
+    for cell in family_cells(config, family) if family in selected(config) else []:
+        if config["arms"][cell[2]]["initializer"] == "sup-walsh":
+            found.setdefault(cell[2], cell)
+    return list(found.values())
 
 
 def walsh_specs(config: Mapping, dataset: str, architecture: str) -> dict[str, dict]:

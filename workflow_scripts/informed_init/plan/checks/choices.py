@@ -26,7 +26,10 @@ def check_choices(config: Mapping) -> None:
         where, known = f"tables.audit.{place}", {"architecture": architectures(), "dataset": catalog.names()}
         for key, value in (section or {}).items():
             check_known(value, known.get(key, config["recipes"]), f"{where}.{key}", _WORDS.get(key, key))
-    arm = config.get("drawings", {}).get("bank")
+    drawings = config.get("drawings", {})
+    if drawings.get("pretrainings") is not None:
+        check_known(drawings["pretrainings"], config["families"], "drawings.pretrainings", "family")
+    arm = drawings.get("bank")
     if arm is not None:
         check_known(arm, config["arms"], "drawings.bank", "arm")
         if "bank" not in config["arms"][arm]:
