@@ -380,7 +380,7 @@ def test_cosines_refuse_networks_that_do_not_fit():
 
 def test_trained_sources_are_drawn_against_their_own_start(tmp_path):
     tasks = [{"name": name, "superclasses": [0, 1]} for name in ("first", "second")]
-    networks = untrained_sources("resnet18", tasks, 10)
+    networks = untrained_sources("resnet18", tasks, 10, (3, 32, 32))
     # one source is its own start, of the other one layer is turned around and another is only longer
     networks["second"]["layer1.0.conv1.weight"] = -networks["second"]["layer1.0.conv1.weight"]
     networks["second"]["layer4.1.conv2.weight"] = 3 * networks["second"]["layer4.1.conv2.weight"]

@@ -9,7 +9,7 @@ import torch
 from informed_init.runs.arms import train_arm
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
-from informed_init.runs.sources import train_sources
+from informed_init.runs.sources import train_sources, untrained_sources
 from informed_init.tasks import images as splits
 from informed_init.tasks import procedural, readers
 from repository import ROOT
@@ -176,3 +176,13 @@ def test_a_kept_source_that_is_cut_or_gone_is_trained_again(data, tmp_path, left
     assert str(again[1]) == str(rows) and cut.read_bytes() == content
     assert all(torch.equal(again[0][name][key], t) for name, state in networks.items() for key, t in state.items())
     assert [whole.stem in line for line in said if "taken over" in line] == [True]
+
+
+def test_sources_are_made_for_the_images_they_see(data, tmp_path):
+    """Architectures that take images of any channels and size were built for one channel, and failed on color images."""
+    spec = {"settings": {**SETTINGS, "epochs": 1}, "architecture": "lenet-bn", "tasks": TASKS[:1], "device": "cpu"}
+    networks, _ = train_sources(spec, data, Partial(tmp_path, "x"), lambda line: None)
+    name = TASKS[0]["name"]
+    start = untrained_sources("lenet-bn", TASKS[:1], 10, (3, 32, 32))[name]
+    assert {key: t.shape for key, t in networks[name].items()} == {key: t.shape for key, t in start.items()}
+    assert not torch.equal(networks[name]["layer1.0.weight"], start["layer1.0.weight"])

@@ -10,8 +10,9 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         spec, classes, files = job.params.spec, job.params.num_classes, job.input.get("sources", [])
-        model, size = architectures.build(spec["architecture"], num_classes=classes), tuple(job.params.input_size)
+        shape = tuple(job.params.input_size)
+        model = architectures.build_for(spec["architecture"], classes, shape)
         for replica, path in zip(job.params.replicas, job.output.banks, strict=True):
-            chosen = replica_sources(spec, replica, job.params.source_tasks, classes, files)
-            aligned_bank(spec["method"], chosen, model, spec["layers"], input_size=size, progress=say).save(path)
+            chosen = replica_sources(spec, replica, job.params.source_tasks, classes, shape, files)
+            aligned_bank(spec["method"], chosen, model, spec["layers"], input_size=shape, progress=say).save(path)
             write_checksum(path)

@@ -11,10 +11,11 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         spec, classes, files = job.params.spec, job.params.num_classes, job.input.get("sources", [])
-        model = architectures.build(spec["architecture"], num_classes=classes)
+        shape = tuple(job.params.input_size)
+        model = architectures.build_for(spec["architecture"], classes, shape)
         layers = [name for name, _ in bankable_layers(model)]
-        live = live_taps(model, tuple(job.params.input_size)) if spec["taps"] == "live" else None
+        live = live_taps(model, shape) if spec["taps"] == "live" else None
         for replica, path in zip(job.params.replicas, job.output.banks, strict=True):
-            chosen = replica_sources(spec, replica, job.params.source_tasks, classes, files)
+            chosen = replica_sources(spec, replica, job.params.source_tasks, classes, shape, files)
             build(spec["method"], chosen, layers, (replica,), k=spec["k"], live=live, progress=say).save(path)
             write_checksum(path)

@@ -14,13 +14,12 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         architecture, tasks = job.params.architecture, job.params.source_tasks[: job.params.models]
-        groups = permutation_groups(
-            architectures.build(architecture, job.params.num_classes), tuple(job.params.input_size)
-        )
+        classes, shape = job.params.num_classes, tuple(job.params.input_size)
+        groups = permutation_groups(architectures.build_for(architecture, classes, shape), shape)
         trained = load(job.input.sources)
         sets = {
             "trained": {task["name"]: trained[task["name"]] for task in tasks},
-            "untrained": untrained_sources(architecture, tasks, job.params.num_classes),
+            "untrained": untrained_sources(architecture, tasks, classes, shape),
         }
         rows = []
         for name, sources in sets.items():

@@ -11,8 +11,9 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         sources = dict(list(load(job.input.sources).items())[:2])
-        model = architectures.build(job.params.architecture, job.params.num_classes)
-        pair = filter_pair(sources, permutation_groups(model, tuple(job.params.input_size)), job.params.matching)
+        shape = tuple(job.params.input_size)
+        model = architectures.build_for(job.params.architecture, job.params.num_classes, shape)
+        pair = filter_pair(sources, permutation_groups(model, shape), job.params.matching)
         first, second = sources
         shown = slice(job.params.filters)
         rows = {

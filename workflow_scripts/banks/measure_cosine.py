@@ -13,13 +13,14 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         architecture, num_classes = job.params.architecture, job.params.num_classes
-        model = architectures.build(architecture, num_classes)
-        masks = live_taps(model, tuple(job.params.input_size))
+        shape = tuple(job.params.input_size)
+        model = architectures.build_for(architecture, num_classes, shape)
+        masks = live_taps(model, shape)
         trained = load(job.input.sources)
         pairs = (  # one task at a time: all untrained networks together would be gigabytes
             (name, trained[name], start)
             for task in job.params.source_tasks
-            for name, start in untrained_sources(architecture, [task], num_classes).items()
+            for name, start in untrained_sources(architecture, [task], num_classes, shape).items()
         )
         table = cosines(pairs, {name: masks[name] for name, _ in bankable_layers(model)})
         write_csv(summarize(table), job.output[0])

@@ -9,7 +9,8 @@ from informed_init.training.live_taps import live_taps
 if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
-        model = architectures.build(job.params.architecture, num_classes=10)  # the head has no taps
-        masks = {name: mask.numpy() for name, mask in live_taps(model, tuple(job.params.input_size)).items()}
+        shape = tuple(job.params.input_size)
+        model = architectures.build_for(job.params.architecture, 10, shape)  # the head has no taps
+        masks = {name: mask.numpy() for name, mask in live_taps(model, shape).items()}
         weights = {name: model.get_submodule(name).weight.numel() for name in masks}
         write_csv(tap_table(masks, weights), job.output[0])

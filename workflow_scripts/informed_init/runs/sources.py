@@ -1,7 +1,7 @@
 """Source networks: training them, and choosing those that a replica's bank is made from."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -37,7 +37,8 @@ def train_sources(
         if found is None or network is None:
             started = time.perf_counter()
             cut = data.task(task, recipe)
-            model = architectures.build(spec["architecture"], cut.num_classes, seed=derive_seed("source", name))
+            shape = tuple(cut.train_images.shape[1:])
+            model = architectures.build_for(spec["architecture"], cut.num_classes, shape, derive_seed("source", name))
             whole = Split.on(device, cut.train_images, cut.train_labels)
             _, held_out = subsets.hold_out(cut.train_labels, 0.1, generator("validation", name, "source"))
             seen = Problem(name, whole, whole.select(held_out), None, cut.num_classes, cut.mean, cut.std)
@@ -52,18 +53,26 @@ def train_sources(
     return networks, rows
 
 
-def untrained_sources(architecture: str, tasks: Iterable[Mapping], num_classes: int) -> dict[str, dict[str, Tensor]]:
-    """The same sources before their first step: the control that asks whether training them mattered."""
+def untrained_sources(
+    architecture: str, tasks: Iterable[Mapping], num_classes: int, image_shape: Sequence[int]
+) -> dict[str, dict[str, Tensor]]:
+    """The same sources, for images ``(channels, height, width)``, before their first step: the control that asks whether
+    training them mattered."""
     return {
-        task["name"]: architectures.build(
-            architecture, num_classes, seed=derive_seed("source", task["name"])
+        task["name"]: architectures.build_for(
+            architecture, num_classes, tuple(image_shape), derive_seed("source", task["name"])
         ).state_dict()
         for task in tasks
     }
 
 
 def replica_sources(
-    spec: Mapping, replica: int, tasks: list[Mapping], num_classes: int, files: Iterable[str | Path]
+    spec: Mapping,
+    replica: int,
+    tasks: list[Mapping],
+    num_classes: int,
+    image_shape: Sequence[int],
+    files: Iterable[str | Path],
 ) -> dict[str, Source | dict[str, Tensor]]:
     """The sources of a replica's bank, by name: from ``files``, or made anew where ``spec`` asks for untrained ones."""
     names = choose_sources([task["name"] for task in tasks], spec["models"], replica, spec["disjoint"])
@@ -71,5 +80,5 @@ def replica_sources(
         available = load_sources(files)
     else:
         needed = [task for task in tasks if task["name"] in names]
-        available = untrained_sources(spec["architecture"], needed, num_classes)
+        available = untrained_sources(spec["architecture"], needed, num_classes, image_shape)
     return {name: available[name] for name in names}

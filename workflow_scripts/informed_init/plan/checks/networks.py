@@ -7,6 +7,7 @@ from ...declarations import architectures
 from ...errors import InputError
 from ..arms import arm_setting, needs_source
 from ..banks import bank_spec
+from ..drawings import walsh_arms
 from ..families import cells
 from .refusals import check_known, refuse
 
@@ -23,10 +24,15 @@ def check_network(name: str, where: str) -> None:
 
 
 def check_sourced(config: Mapping) -> None:
-    """Refuse arms that start from trained sources of a network that is not the project's: sources lie under its name.
-    ``config`` is expanded."""
+    """Refuse arms of a network that is not the project's where files lie under its name: trained sources, banks, and what is
+    measured of a Sup-Walsh pretraining. ``config`` is expanded."""
+    pretrained = {arm for _, _, arm in walsh_arms(config)}
     for _, _, arm in cells(config):
         network, bank = arm_setting(config, arm, "architecture"), bank_spec(config, arm)
-        if reference_names.is_reference(network) and (needs_source(config, arm) or bank is not None):
-            wrong = f"banks and sources are made of the project's own architectures, and {network} is none"
-            refuse(f"arms.{arm}", wrong, "take an initializer without a bank, or an architecture of the project")
+        if reference_names.is_reference(network) and (
+            needs_source(config, arm) or bank is not None or arm in pretrained
+        ):
+            wrong = (
+                f"banks, sources and pretrainings lie under the name of an architecture of the project, not {network!r}"
+            )
+            refuse(f"arms.{arm}", wrong, "take another initializer, or an architecture of the project")
