@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from .place import workflow_folder
+
+ROOT = Path(__file__).parents[2]  # where the package is imported from
 PACKAGE = "informed_init"
 
 
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
     """The files of the package that one file imports, its parent packages included."""
-    package = list(path.relative_to(ROOT).parent.parts)
+    package = (
+        list(path.relative_to(ROOT).parent.parts) if path.is_relative_to(ROOT) else []
+    )  # an installed script has none
     found = []
     for node in _statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -52,7 +56,7 @@ def code(script: str, *plugins: str) -> tuple[str, ...]:
     Paths are relative to the working directory, so that a checkout that is moved re-runs nothing.
     ``plugins`` names modules that are imported by name at run time, e.g. ``initializers.gabor``.
     """
-    waiting = [ROOT / script]
+    waiting = [workflow_folder() / "workflow_scripts" / script]
     for plugin in plugins:
         waiting += _files([PACKAGE, *plugin.split(".")])
     found = set()

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import yaml
 
@@ -12,16 +11,16 @@ from ..facts import find
 from .arm_facts import facts_of
 from .comparisons import table_members
 from .families import cells, family_recipes
+from .place import workflow_folder
 from .tables import table_family
 
-FOLDER = Path(__file__).parents[3] / "published"
 _EPOCH = "epoch_"
 
 
 @cache
 def _rows(table: str) -> list[dict]:
     """The rows of a table, each without its empty cells; numbers and truth values are read as such."""
-    path = FOLDER / f"{table}.csv"
+    path = workflow_folder() / "published" / f"{table}.csv"
     try:
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file))

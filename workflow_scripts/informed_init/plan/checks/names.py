@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 from ..comparisons import compared_families
+from ..place import workflow_folder
 from .refusals import refuse
 
-ROOT = Path(__file__).parents[4]
 _RULE = re.compile(r"^(?:rule|checkpoint|use rule \w+ as) (\w+)", re.MULTILINE)
 _FILE = re.compile(r"<results>/(?:tables|figures)/(\w+)\.")
 
@@ -26,7 +25,8 @@ def file_names() -> frozenset[str]:
 
 
 def _rules() -> str:
-    return "\n".join(path.read_text() for path in (ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))))
+    folder = workflow_folder()
+    return "\n".join(path.read_text() for path in (folder / "Snakefile", *sorted((folder / "rules").glob("*.smk"))))
 
 
 def check_targets(config: Mapping) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import NoReturn
 
 import yaml
@@ -11,9 +10,9 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from ...settings import describe, is_number, is_whole
+from ..place import workflow_folder
 from .refusals import hint, refuse, shown
 
-SCHEMA = Path(__file__).parents[4] / "schemas" / "config.schema.yaml"
 # 2.0 is no whole number and NaN no number, whatever JSON Schema says
 _CHECKER = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {"integer": lambda _, value: is_whole(value), "number": lambda _, value: is_number(value)}
@@ -25,7 +24,10 @@ _Validator = extend(Draft202012Validator, type_checker=_CHECKER)
 def schema() -> dict:
     """The schema of a config, read once."""
     # libyaml's reader takes a tenth of the time, where it is there
-    return yaml.load(SCHEMA.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(
+        (workflow_folder() / "schemas" / "config.schema.yaml").read_text(),
+        getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+    )
 
 
 def resolved(section: Mapping) -> dict:
