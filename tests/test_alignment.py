@@ -12,7 +12,7 @@ from informed_init.banks.bank import Bank, bankable_layers
 from informed_init.banks.sources import load, save
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
-from informed_init.initializers.from_bank import he_std
+from informed_init.initializers.layers import he_std
 from informed_init.seeds import generator
 from torch import nn
 

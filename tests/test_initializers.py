@@ -8,8 +8,8 @@ from informed_init import architectures
 from informed_init.banks import bank as banks
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_, names
-from informed_init.initializers.from_bank import he_std
 from informed_init.initializers.gabor import gabor_filters
+from informed_init.initializers.layers import he_std
 from informed_init.seeds import generator
 
 LAYERS = [name for name, _ in banks.bankable_layers(architectures.build("resnet18", 10))]
@@ -99,7 +99,7 @@ def test_shuffled_keeps_each_filters_values(bank):
     )
     model = torch.nn.Sequential(torch.nn.Conv2d(20, 30, 3))
     planted.layers = {"0": planted.layers[LAYERS[1]]}
-    initialize_(model, "shuffled", generator=generator("t"), bank=planted)
+    initialize_(model, "shuffled", generator=generator("t"), bank=planted, rescale="none")
     filters = model[0].weight.detach().reshape(-1, 9)
     assert torch.equal(filters.sort(1).values, torch.arange(9.0).expand(600, 9))
     assert len(filters.unique(dim=0)) > 500
@@ -112,7 +112,8 @@ def test_live_banks_leave_dead_taps_alone():
     layer = banks.LayerBank(torch.full((1, 3, 3), 7.0) * mask, torch.ones(1), 1.0, live=mask)
     model = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, bias=False))
     before = model[0].weight.detach().clone()
-    initialize_(model, "clustered", generator=generator("t"), bank=banks.Bank("euclid", {"0": layer}, []))
+    planted = banks.Bank("euclid", {"0": layer}, [])
+    initialize_(model, "clustered", generator=generator("t"), bank=planted, rescale="none")
     assert (model[0].weight[:, :, 1, 1] == 7).all()
     assert torch.equal(model[0].weight[:, :, ~mask], before[:, :, ~mask])
 
@@ -154,7 +155,7 @@ def test_pretrained_copies_all_but_the_head():
 def test_any_network_takes_a_bank_by_depth(bank):
     model = torchvision.models.vgg11_bn(num_classes=7)
     with pytest.raises(InputError, match=r"the bank has no layer 'features.0' of kernel \(3, 3\)"):
-        initialize_(model, "clustered", bank=bank)
+        initialize_(model, "clustered", bank=bank, match="name")
     initialize_(model, "clustered", generator=generator("t"), bank=bank, match="depth")
     first, last = model.features[0].weight.reshape(-1, 3, 3), model.features[25].weight.reshape(-1, 3, 3)
     assert len(first.unique(dim=0)) == len(last.unique(dim=0)) == 2
@@ -167,7 +168,7 @@ def test_misfits_are_named(bank):
     with pytest.raises(
         InputError, match=r"layer 'layer1.0.conv1': the bank's kernel is \(3, 3\), the model's \(5, 5\)"
     ):
-        initialize_(model, "clustered", bank=bank)
+        initialize_(model, "clustered", bank=bank, match="name")
     with pytest.raises(InputError, match="no setting 'rescal'; it takes: bank, layers, rescale, match"):
         initialize_(model, "clustered", bank=bank, rescal="he")
     with pytest.raises(InputError, match="unknown initializer 'gabr'"):

@@ -11,10 +11,10 @@ learned from all 2-D filters of that layer over all sources. Methods:
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from ..seeds import derive_seed
 from .sources import Source
 
 CLUSTERING_METHODS = ("euclid", "fourier-real", "fourier-magnitude")
-Match = Literal["name", "depth"]
 METHODS = (*CLUSTERING_METHODS, "gaussian", "reservoir")
 RESERVOIR_SIZE = 16_384
 # k-means fits on this many filters of a layer, more for many clusters; inertia within 0.2 % of the fit on millions
@@ -36,9 +35,11 @@ SUBSAMPLE, PER_CLUSTER, MOST = 49_152, 4_096, 131_072
 def bankable_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
     """The convolutions that banks and layer-wise initializers speak about: all larger than 1x1, in the model's order.
 
-    For ResNet-18 these are the paper's 17 layers; 1x1 downsample convolutions keep their default initialization.
+    For ResNet-18 these are the paper's 17 layers; 1x1 downsample convolutions keep their default initialization. Names are
+    those without ``torch.compile``, should a part of the model be compiled.
     """
-    return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+    return [(".".join(part for part in name.split(".") if part != "_orig_mod"), conv) for name, conv in layers]
 
 
 def first_layers(model: nn.Module, layers: int | None, initializer: str) -> list[tuple[str, nn.Conv2d]]:
@@ -76,6 +77,31 @@ class LayerBank:
     @property
     def kernel_size(self) -> tuple[int, int]:
         return tuple(self.filters.shape[-2:])
+
+    def problem(self) -> str | None:
+        """What keeps the layer from being drawn from, in words; None if nothing does."""
+        parts = {"filters": self.filters, "shares": self.shares, "mean": self.mean, "covariance": self.covariance}
+        for key, tensor in parts.items():
+            if tensor is None and key in ("mean", "covariance"):
+                continue
+            if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or not tensor.numel():
+                return f"has no {key}"
+            if not tensor.isfinite().all():
+                return f"has {key} that are NaN or infinite"
+        if not isinstance(self.std, float | int) or not math.isfinite(self.std) or self.std < 0:
+            return f"has the standard deviation {self.std}"
+        taps = self.filters[0].numel()
+        if self.filters.ndim not in (3, 4) or self.shares.shape != self.filters.shape[:1]:
+            return f"has filters {tuple(self.filters.shape)} with shares {tuple(self.shares.shape)}"
+        if (self.shares < 0).any() or not self.shares.sum() > 0:
+            return "has shares that are negative or all zero"
+        if (self.mean is None) != (self.covariance is None):
+            return "has a mean or a covariance without the other"
+        if self.covariance is not None and (self.mean.shape, self.covariance.shape) != ((taps,), (taps, taps)):
+            return f"has a covariance {tuple(self.covariance.shape)} for {taps} taps"
+        if self.live is not None and self.live.shape != self.filters.shape[-2:]:
+            return f"has live taps {tuple(self.live.shape)} for filters {tuple(self.filters.shape)}"
+        return None
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """``n`` filters ``(n, kh, kw)``, each drawn independently by share (or from the Gaussian)."""
@@ -123,12 +149,27 @@ class Bank:
         tensors, metadata = load_tensors(path)
         if "bank" not in metadata:
             raise InputError(f"{path}: a safetensors file, but not a bank (no 'bank' entry in its metadata)")
-        header = json.loads(metadata["bank"])
-        layers = {}
-        for name, scalars in header["layers"].items():
-            parts = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == name}
-            layers[name] = LayerBank(**parts, **scalars)
-        return cls(header["method"], layers, header["sources"], header["facts"])
+        try:
+            header = json.loads(metadata["bank"])
+            layers = {}
+            for name, scalars in header["layers"].items():
+                parts = {
+                    key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == name
+                }
+                layers[name] = LayerBank(**parts, **scalars)
+            bank = cls(header["method"], layers, header["sources"], header["facts"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # a header that is none of ours
+            raise InputError(f"{path}: not a bank ({type(error).__name__} in its header); make it anew") from error
+        bank.check(str(path))
+        return bank
+
+    def check(self, where: str = "the bank") -> None:
+        """Raise :class:`InputError` naming ``where`` and the layer unless every layer can be drawn from."""
+        if not self.layers:
+            raise InputError(f"{where}: a bank without layers; make it anew")
+        for name, layer in self.layers.items():
+            if (problem := layer.problem()) is not None:
+                raise InputError(f"{where}: layer {name!r} {problem}; make the bank anew")
 
 
 def even_part(filters: np.ndarray) -> np.ndarray:
@@ -265,31 +306,3 @@ def _layer_bank(method: str, k: int | None, filters: np.ndarray, mask: np.ndarra
         return LayerBank(embed(filters[chosen]), torch.full((len(chosen),), 1 / len(chosen)), std, 0.0, live)
     centers, shares, inertia = cluster(method, k, filters, seed)
     return LayerBank(embed(centers), torch.from_numpy(shares), std, inertia, live)
-
-
-def match_layers(model: nn.Module, bank: Bank, match: Match) -> Iterator[tuple[str, nn.Conv2d, LayerBank]]:
-    """Pair a model's convolutions with a bank's layers.
-
-    ``match="name"``: same names and kernel sizes, else :class:`InputError`. ``match="depth"``: for any other network,
-    each convolution takes the bank layer of its own kernel size at the nearest relative depth; sizes the bank lacks
-    keep their initialization.
-    """
-    targets = bankable_layers(model)
-    entries = list(bank.layers.items())
-    for position, (name, conv) in enumerate(targets):
-        if match == "name":
-            if name not in bank.layers:
-                raise InputError(
-                    f"the bank has no layer {name!r} of kernel {tuple(conv.kernel_size)}; use match='depth'"
-                )
-            layer = bank.layers[name]
-            if layer.kernel_size != tuple(conv.kernel_size):
-                raise InputError(
-                    f"layer {name!r}: the bank's kernel is {layer.kernel_size}, the model's {tuple(conv.kernel_size)}"
-                )
-            yield name, conv, layer
-            continue
-        fitting = [(i, layer) for i, (_, layer) in enumerate(entries) if layer.kernel_size == tuple(conv.kernel_size)]
-        if fitting:
-            depth = position / max(1, len(targets) - 1)
-            yield name, conv, min(fitting, key=lambda item: abs(item[0] / max(1, len(entries) - 1) - depth))[1]

@@ -6,10 +6,11 @@ from typing import Literal
 import torch
 from torch import nn
 
-from ..banks.bank import Bank, first_layers
+from ..banks.bank import Bank, bankable_layers, first_layers
+from ..banks.shipped import find_bank
 from ..errors import InputError
 from ..settings import Count
-from .from_bank import he_std
+from .layers import Weight, he_std, kind_of, say_left
 from .registry import initializer
 
 
@@ -34,7 +35,7 @@ def aligned_(
         InputError: the bank does not hold aligned filters, or fewer layers than asked for, or than the model has, or a layer of
             another shape than the model's.
     """
-    bank = bank if isinstance(bank, Bank) else Bank.load(bank)
+    bank = find_bank(bank)
     if not bank.method.startswith("aligned-"):
         raise InputError(f"aligned: needs a bank of method aligned-greedy or aligned-hungarian, not {bank.method!r}")
     wanted = len(bank.layers) if layers is None else layers
@@ -45,9 +46,11 @@ def aligned_(
         found = tuple(bank.layers[name].filters.shape) if name in bank.layers else "nothing"
         if found != tuple(conv.weight.shape):
             raise InputError(f"aligned: layer {name!r} is {tuple(conv.weight.shape)} in the model, {found} in the bank")
+    beyond = {conv: f"{kind_of(conv)} beyond the first {wanted}" for _, conv in bankable_layers(model)}
+    say_left(model, "a bank", beyond)
     for name, conv in targets:
-        layer = bank.layers[name]
-        conv.weight.copy_(layer.filters)
+        layer, weight = bank.layers[name], bank.layers[name].filters
         if rescale != "none":
             std = he_std(conv) if rescale == "he" else layer.std
-            conv.weight.mul_(std / layer.filters.square().mean().sqrt().item())
+            weight = weight * (std / weight.square().mean().sqrt().item())
+        Weight(name, conv).set_(weight, "averaged filters of aligned sources", f"bank layer {name}")

@@ -1,8 +1,5 @@
 """Training images for the initializers that look at them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from torch import Tensor
 
 from ..errors import InputError
@@ -35,17 +32,3 @@ def _what(data: object) -> str:
     if isinstance(data, tuple | list):
         return f"{len(data)} of {', '.join(sorted({type(part).__name__ for part in data}))}"
     return f"a {type(data).__name__}"
-
-
-@contextmanager
-def running(name: str, images: Tensor) -> Iterator[None]:
-    """A network runs on images inside the block; what it raises becomes an :class:`InputError` of one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # whatever the user's forward raises
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{name}: the network does not run on images of {tuple(images.shape[1:])} ({reason}); give images that it takes"
-        ) from error

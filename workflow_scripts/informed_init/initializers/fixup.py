@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
-from .data import running
+from .forward import running
 from .layers import Weight, weights
 from .registry import initializer
 from .report import was_set

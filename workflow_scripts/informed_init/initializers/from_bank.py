@@ -1,72 +1,159 @@
 """Initializers that draw from a bank, and the controls that tell what in a bank matters.
 
-All fill the first ``layers`` of the bankable convolutions (all of them when None) and leave the rest untouched.
+All fill the first ``layers`` of the bankable convolutions (all of them when None) and leave the rest untouched: convolutions
+of 1x1 have no shape that a bank could know and keep the network's own initialization, as in the study.
+
+**Scale.** The scale of a bank is far below He's, because centers are smaller than the filters they stand for. Behind a
+normalization the network does not see it, except as a larger learning rate; without one, nineteen layers of it leave nothing
+of the image. So ``rescale="auto"`` keeps the bank's own scale where a normalization follows the layer, and gives the layer
+He's standard deviation where none does; ``none`` and ``he`` do the same everywhere.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..banks.bank import Bank, LayerBank, Match, first_layers, match_layers
+from ..banks.bank import Bank, LayerBank, bankable_layers
+from ..banks.match import Fit, Match, match_layers
+from ..banks.shipped import find_bank
+from ..channels.normalization import normalizers
+from ..errors import InputError
 from ..settings import Count
+from .layers import Weight, he_std, kind_of, say_left
 from .registry import initializer
 
-
-def he_std(conv: nn.Conv2d) -> float:
-    """He et al. 2015, equation 14 (fan_out, ReLU): sqrt(2 / (out_channels * kh * kw / groups))."""
-    return math.sqrt(2 / (conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1] / conv.groups))
+Rescale = Literal["auto", "none", "he"]
 
 
-def _targets(
-    model: nn.Module, bank: Bank | str | Path, layers: int | None, match: Match
-) -> Iterator[tuple[nn.Conv2d, LayerBank]]:
-    first_layers(model, layers, "a bank")
-    bank = bank if isinstance(bank, Bank) else Bank.load(bank)
-    return ((conv, layer) for _, conv, layer in islice(match_layers(model, bank, match), layers))
+@dataclass(frozen=True)
+class Target:
+    """A convolution to fill from a bank layer: ``std`` is the standard deviation that its weight is to have, ``spread`` that
+    of what is added to each drawn filter, and ``why`` says both to the report."""
+
+    fit: Fit
+    std: float
+    spread: float
+    why: str
+    detail: str
+
+    @property
+    def conv(self) -> nn.Conv2d:
+        return self.fit.conv
+
+    @property
+    def layer(self) -> LayerBank:
+        return self.fit.layer
+
+    @property
+    def factor(self) -> float:
+        """What takes drawn filters to ``std``; exactly 1 where the bank's own scale is kept."""
+        own = own_std(self.layer, self.spread)
+        return 1.0 if self.std == own else self.std / own
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """One filter ``(n, kh, kw)`` for each pair of channels."""
+        drawn = self.layer.draw(self.conv.weight.shape[0] * self.conv.weight.shape[1], generator)
+        if self.spread:
+            drawn = drawn + self.spread * torch.randn(drawn.shape, generator=generator)
+        return drawn
+
+    def fill_(self, weight: Tensor) -> None:
+        """Write ``weight`` where the bank speaks; taps it was not built from keep the network's own initialization."""
+        own, live = Weight(self.fit.name, self.conv), self.layer.live
+        weight = weight.view(own.get().shape).to(own.get())
+        weight = weight if live is None else torch.where(live.to(weight.device), weight, own.get())
+        own.set_(weight, self.why, self.detail)
 
 
-def _fill(conv: nn.Conv2d, layer: LayerBank, weight: Tensor) -> None:
-    """Write ``weight`` where the bank speaks; taps it was not built from keep the network's own initialization."""
-    weight = weight.view_as(conv.weight).to(conv.weight)
-    conv.weight.copy_(
-        weight if layer.live is None else torch.where(layer.live.to(conv.weight.device), weight, conv.weight)
-    )
+def own_std(layer: LayerBank, spread: float) -> float:
+    """The standard deviation about zero of what is drawn from a bank layer with a spread."""
+    return math.hypot(layer.drawn_std(), spread) if spread else layer.drawn_std()
 
 
-def _drawn(conv: nn.Conv2d, layer: LayerBank, generator: torch.Generator) -> Tensor:
-    return layer.draw(conv.weight.shape[0] * conv.weight.shape[1], generator)
+def _spread(conv: nn.Conv2d, layer: LayerBank) -> float:
+    """How far the sources' filters lie from what is drawn, where a layer has one filter a channel; 0 elsewhere.
+
+    Filters of a depthwise layer do not add up, so that with two centers its channels would be two, over and over.
+    """
+    if conv.weight.shape[1] > 1 or layer.covariance is not None or len(layer.filters) >= conv.weight.shape[0]:
+        return 0.0
+    return math.sqrt(max(layer.std**2 - layer.drawn_std() ** 2, 0.0))
 
 
-def _fill_all(
-    model, bank, layers, match, generator, transform: Callable[[nn.Conv2d, LayerBank, Tensor], Tensor]
-) -> None:
-    for conv, layer in _targets(model, bank, layers, match):
-        _fill(conv, layer, transform(conv, layer, _drawn(conv, layer, generator)))
+def targets(
+    model: nn.Module,
+    initializer: str,
+    bank: Bank | str | Path,
+    layers: int | None,
+    match: Match,
+    rescale: Rescale,
+    spreads: bool = False,
+) -> Iterator[Target]:
+    """What to fill, each when all before it is filled; says of everything else why it is left.
+
+    Raises:
+        InputError: there is no such bank, or it fits no layer.
+    """
+    fits = match_layers(model, find_bank(bank), match, layers, initializer)
+    beyond = {conv: f"{kind_of(conv)} beyond the first {layers}" for _, conv in bankable_layers(model)}
+    say_left(model, "a bank", beyond | {fit.conv: f"{kind_of(fit.conv)}: {fit.why}" for fit in fits})
+    filled = [fit for fit in fits if fit.layer is not None]
+    norms = normalizers(model, [fit.conv for fit in filled]) if rescale == "auto" else {}
+    seen = set()
+    for fit in filled:
+        key = Weight(fit.name, fit.conv).key()
+        if key not in seen:  # a weight of two layers is that of the first
+            seen.add(key)
+            yield _target(fit, initializer, norms.get(fit.conv), rescale, spreads)
 
 
-@initializer("clustered", needs="convolutions")
+def _target(fit: Fit, initializer: str, norm: str | None, rescale: Rescale, spreads: bool) -> Target:
+    spread = _spread(fit.conv, fit.layer) if spreads else 0.0
+    own = own_std(fit.layer, spread)
+    keeps = rescale == "none" or (rescale == "auto" and norm is not None)
+    if not keeps and not own > 0:
+        raise InputError(
+            f"{initializer}: the bank's layer {fit.source!r} is all zeros and has no scale; use another bank"
+        )
+    scales = {
+        "none": "at the bank's own scale",
+        "he": "at He's scale",
+        "auto": "at the bank's own scale: a normalization follows"
+        if keeps
+        else "at He's scale: no normalization follows",
+    }
+    why = f"{initializer}, {scales[rescale]}" + (", spread around the centers: one filter a channel" if spread else "")
+    detail = f"bank layer {fit.source}" + (f", then {norm}" if norm is not None else "")
+    return Target(fit, own if keeps else he_std(fit.conv), spread, why, detail)
+
+
+@initializer("clustered", needs="convolutions", source="Learning an Informed CNN Initialization, ETH Zürich 2023")
 def clustered_(
     model: nn.Module,
     *,
     generator: torch.Generator,
     bank: Bank | str | Path,
     layers: Count | None = None,
-    rescale: Literal["none", "he"] = "none",
-    match: Match = "name",
+    rescale: Rescale = "auto",
+    match: Match = "auto",
 ) -> None:
-    """Draw every 2-D filter independently from its layer's bank (Learning an Informed CNN Initialization).
+    """Draw every 2-D filter independently from its layer's bank.
 
-    ``rescale="he"`` scales each layer to He's standard deviation: cluster centers are smaller than the filters they
-    stand for, which under batch norm is a larger learning rate. Also serves ``gaussian`` and ``reservoir`` banks: a
-    bank knows how to be drawn from.
+    ``bank`` is a name of :func:`informed_init.banks`, a file or a :class:`Bank`, of centers, a Gaussian or a reservoir: a
+    bank knows how to be drawn from. ``match`` pairs layers by ``name``, by ``depth``, or by name where all names fit
+    (``auto``); ``rescale`` says at what scale (see the module). Depthwise layers get the spread of the sources' filters
+    around the centers as well, since their filters do not mix.
+
+    Raises:
+        InputError: there is no such bank, it fits no layer, or the network has fewer than ``layers``.
     """
-    scale = (lambda conv, layer: he_std(conv) / layer.drawn_std()) if rescale == "he" else (lambda conv, layer: 1.0)
-    _fill_all(model, bank, layers, match, generator, lambda conv, layer, drawn: drawn * scale(conv, layer))
+    for target in targets(model, "clustered", bank, layers, match, rescale, spreads=True):
+        target.fill_(target.draw(generator) * target.factor)
 
 
 @initializer("he-scaled", needs="convolutions")
@@ -76,12 +163,13 @@ def he_scaled_(
     generator: torch.Generator,
     bank: Bank | str | Path,
     layers: Count | None = None,
-    match: Match = "name",
+    rescale: Rescale = "auto",
+    match: Match = "auto",
 ) -> None:
     """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its
-    shapes."""
-    for conv, layer in _targets(model, bank, layers, match):
-        _fill(conv, layer, torch.randn(conv.weight.shape, generator=generator) * layer.drawn_std())
+    shapes. Settings and errors are those of ``clustered``."""
+    for target in targets(model, "he-scaled", bank, layers, match, rescale):
+        target.fill_(torch.randn(target.conv.weight.shape, generator=generator) * target.std)
 
 
 @initializer("shuffled", needs="convolutions")
@@ -91,12 +179,12 @@ def shuffled_(
     generator: torch.Generator,
     bank: Bank | str | Path,
     layers: Count | None = None,
-    match: Match = "name",
+    rescale: Rescale = "auto",
+    match: Match = "auto",
 ) -> None:
-    """Drawn filters with the taps of each permuted: every value kept, every shape destroyed."""
-
-    def permuted(conv: nn.Conv2d, layer: LayerBank, drawn: Tensor) -> Tensor:
-        flat = drawn.flatten(1)
-        return flat.gather(1, torch.rand(flat.shape, generator=generator).argsort(1))
-
-    _fill_all(model, bank, layers, match, generator, permuted)
+    """Drawn filters with the taps of each permuted: every value kept, every shape destroyed. Settings and errors are those
+    of ``clustered``."""
+    for target in targets(model, "shuffled", bank, layers, match, rescale):
+        flat = target.draw(generator).flatten(1)
+        permuted = flat.gather(1, torch.rand(flat.shape, generator=generator).argsort(1))
+        target.fill_(permuted * target.factor)

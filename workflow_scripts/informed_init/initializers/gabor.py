@@ -6,12 +6,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..banks.bank import first_layers
+from ..banks.bank import bankable_layers, first_layers
+from ..channels.normalization import normalizers
 from ..errors import InputError
 from ..settings import Count, Seed
+from .layers import Weight, he_std, kind_of, say_left
 from .registry import initializer
 
 Grid = Literal["published", "centered"]
+Rescale = Literal["auto", "none", "he"]
 
 
 def gabor_filters(n: int, size: int, generator: torch.Generator, grid: Grid = "centered") -> Tensor:
@@ -35,7 +38,9 @@ def gabor_filters(n: int, size: int, generator: torch.Generator, grid: Grid = "c
     return torch.exp(-(u**2 + (gamma * v) ** 2) / (2 * sigma**2)) * torch.cos(2 * math.pi * u / wavelength + phase)
 
 
-@initializer("gabor", needs="convolutions")
+@initializer(
+    "gabor", needs="convolutions", source="Özbulak & Ekenel 2018; Learning an Informed CNN Initialization, 2023"
+)
 def gabor_(
     model: nn.Module,
     *,
@@ -43,19 +48,31 @@ def gabor_(
     layers: Count = 1,
     grid: Grid = "centered",
     filter_seed: Seed | None = None,
+    rescale: Rescale = "auto",
 ) -> None:
     """Fill the first ``layers`` convolutions with Gabor filters, one an output channel, the same for all its inputs.
 
     ``filter_seed`` draws them from that seed instead of ``generator``: the published code restarts its seed at 0 for
-    every model, so all its replicas have the same filters.
+    every model, so all its replicas have the same filters. ``rescale`` gives a layer He's standard deviation: ``auto`` where
+    no normalization follows it, ``he`` everywhere, ``none`` nowhere; the filters' own is several times as large.
 
     Raises:
         InputError: the model has fewer convolutions than that, or one whose kernel is not square.
     """
     if filter_seed is not None:
-        generator = torch.Generator().manual_seed(filter_seed)
-    for name, conv in first_layers(model, layers, "gabor"):
+        generator = torch.Generator("cpu").manual_seed(filter_seed)
+    found = first_layers(model, layers, "gabor")
+    norms = normalizers(model, [conv for _, conv in found]) if rescale == "auto" else {}
+    beyond = {conv: f"{kind_of(conv)} beyond the first {layers}" for _, conv in bankable_layers(model)}
+    say_left(model, "gabor", beyond)
+    for name, conv in found:
         if conv.kernel_size[0] != conv.kernel_size[1]:
             raise InputError(f"gabor: layer {name!r} has a {conv.kernel_size} kernel; only square kernels are defined")
         filters = gabor_filters(conv.out_channels, conv.kernel_size[0], generator, grid)
-        conv.weight.copy_(filters[:, None].expand_as(conv.weight))
+        norm = norms.get(conv)
+        if rescale == "none" or norm is not None:
+            why = "gabor filters" + (": a normalization follows" if norm else "")
+        else:
+            filters = filters * (he_std(conv) / filters.square().mean().sqrt())
+            why = "gabor filters at He's scale" + (": no normalization follows" if rescale == "auto" else "")
+        Weight(name, conv).set_(filters[:, None].expand_as(conv.weight), why, f"then {norm}" if norm else "")

@@ -5,7 +5,8 @@ A weight may be computed from other tensors (``torch.nn.utils.parametrize``, ``w
 what is set is then the weight that the layer uses.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import InputError
-from .report import was_set
+from .report import was_left, was_set
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -50,9 +51,9 @@ class Weight:
         """The same number for weights that are one tensor."""
         return id(next(iter(raw_parameters(self.module, self.attribute)), self))
 
-    def set_(self, value: Tensor, why: str = "drawn") -> None:
-        """Make the layer use ``value``, of the weight's shape; ``why`` is for the report."""
-        set_tensor_(self.module, self.attribute, value, self.layer, why)
+    def set_(self, value: Tensor, why: str = "drawn", detail: str = "") -> None:
+        """Make the layer use ``value``, of the weight's shape; ``why`` and ``detail`` are for the report."""
+        set_tensor_(self.module, self.attribute, value, self.layer, why, detail)
 
     def zero_bias_(self) -> None:
         """Set the bias to zero, if there is one."""
@@ -100,6 +101,36 @@ def _weights_of(name: str, module: nn.Module) -> list[Weight]:
     return []
 
 
+def he_std(conv: nn.Conv2d) -> float:
+    """He et al. 2015, equation 14 (fan_out, ReLU): sqrt(2 / (out_channels * kh * kw / groups))."""
+    return math.sqrt(2 / (conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1] / conv.groups))
+
+
+def kind_of(module: nn.Module) -> str:
+    """What a layer is, in words: "3x3 convolution", "linear layer"."""
+    if isinstance(module, nn.MultiheadAttention):
+        return "attention"
+    if not isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):
+        return "linear layer"
+    size = "x".join(map(str, module.kernel_size))
+    how = "transposed " if isinstance(module, TRANSPOSED) else ""
+    depthwise = "depthwise " if module.groups > 1 and module.groups == module.in_channels else ""
+    dimensions = "" if len(module.kernel_size) == 2 else f"{len(module.kernel_size)}-d "
+    return f"{how}{depthwise}{size} {dimensions}convolution".strip()
+
+
+def say_left(model: nn.Module, what: str, reasons: Mapping[nn.Module, str]) -> None:
+    """Say of every weight and bias why it was left, for initializers that set some convolutions: ``reasons`` by layer, else
+    that ``what`` (such as "a bank") is for 2-D convolutions larger than 1x1."""
+    for weight in weights(model):
+        kind = kind_of(weight.module)
+        why = reasons.get(weight.module, f"{kind}: {what} is for 2-D convolutions larger than 1x1")
+        for parameter in raw_parameters(weight.module, weight.attribute):
+            was_left(parameter, why)
+        for parameter in raw_parameters(weight.module, weight.bias) if weight.bias else []:
+            was_left(parameter, f"bias: {what} is for weights")
+
+
 def raw_parameters(module: nn.Module, attribute: str) -> list[nn.Parameter]:
     """The parameters that a tensor of a layer is computed from; the tensor itself, if it is one."""
     if module._parameters.get(attribute) is not None:
@@ -109,7 +140,7 @@ def raw_parameters(module: nn.Module, attribute: str) -> list[nn.Parameter]:
     return [p for name, p in module._parameters.items() if name.rpartition("_")[0] == attribute and p is not None]
 
 
-def set_tensor_(module: nn.Module, attribute: str, value: Tensor, layer: str, why: str) -> None:
+def set_tensor_(module: nn.Module, attribute: str, value: Tensor, layer: str, why: str, detail: str = "") -> None:
     """Give ``module.attribute`` a value, also where it is computed from other tensors.
 
     Raises:
@@ -123,12 +154,12 @@ def set_tensor_(module: nn.Module, attribute: str, value: Tensor, layer: str, wh
     own = module._parameters.get(attribute)
     if own is not None:
         own.detach().copy_(value)
-        was_set(own, why)
+        was_set(own, why, detail)
         return
     via = _set_computed_(module, attribute, value, where)
     _check_computed(getattr(module, attribute), value, where, via)
     for parameter in raw_parameters(module, attribute):
-        was_set(parameter, f"{why}, through {via}")
+        was_set(parameter, f"{why}, through {via}", detail)
 
 
 def _set_computed_(module: nn.Module, attribute: str, value: Tensor, where: str) -> str:

@@ -1,42 +1,19 @@
 """LSUV (Mishkin & Matas 2016): layer-sequential unit variance, measured on a batch of training images."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError, some
 from ..settings import Bounds
-from .data import running
+from .forward import batch_statistics, running
 from .layers import Weight, raw_parameters, weights
 from .registry import initializer
 from .report import caution, was_set
 from .traditional import fill_
-
-
-@contextmanager
-def batch_statistics(model: nn.Module) -> Iterator[None]:
-    """Inside the block, batch norm normalizes by the batch as in training, but its running statistics stay untouched,
-    and dropout is off. Attention runs step by step, so that each of its layers can be watched."""
-    training = [(module, module.training) for module in model.modules()]
-    tracking = [(module, module.track_running_stats) for module in model.modules() if isinstance(module, _BatchNorm)]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    try:
-        model.eval()
-        for module, _ in tracking:
-            module.training, module.track_running_stats = True, False
-        torch.backends.mha.set_fastpath_enabled(False)
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for module, state in training:
-            module.training = state
-        for module, state in tracking:
-            module.track_running_stats = state
 
 
 class _Scaling:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class Row:
     """One tensor of the model.
 
     ``scale_before`` and ``scale_after`` are root mean squares, the standard deviation about zero; None for an empty tensor.
-    ``why`` says what a tensor was set from, or why it was left.
+    ``why`` says what a tensor was set from, or why it was left, and ``detail`` what is true of this tensor alone.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Row:
     why: str
     scale_before: float | None
     scale_after: float | None
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,15 @@ def _number(value: float | None) -> str:
 
 
 def _happened(row: Row) -> str:
-    return f"{'set' if row.set else 'left'}: {row.why}"
+    return f"{'set' if row.set else 'left'}: {row.why}" + (f" ({row.detail})" if row.detail else "")
 
 
 @dataclass
 class Notes:
     """What an initializer says while it runs, by the identity of the tensor it speaks of."""
 
-    set: dict[int, str] = field(default_factory=dict)
-    left: dict[int, str] = field(default_factory=dict)
+    set: dict[int, tuple[str, str]] = field(default_factory=dict)
+    left: dict[int, tuple[str, str]] = field(default_factory=dict)
     cautions: list[str] = field(default_factory=list)
 
 
@@ -121,16 +122,16 @@ def listening() -> Iterator[Notes]:
         _NOTES.reset(token)
 
 
-def was_set(tensor: Tensor, why: str) -> None:
-    """Say what a parameter was set from; what is said last counts."""
+def was_set(tensor: Tensor, why: str, detail: str = "") -> None:
+    """Say what a parameter was set from; what is said last counts. ``why`` is the same for many tensors."""
     if (notes := _NOTES.get()) is not None:
-        notes.set[id(tensor)] = why
+        notes.set[id(tensor)] = why, detail
 
 
-def was_left(tensor: Tensor, why: str) -> None:
+def was_left(tensor: Tensor, why: str, detail: str = "") -> None:
     """Say why a parameter was left as it was."""
     if (notes := _NOTES.get()) is not None:
-        notes.left[id(tensor)] = why
+        notes.left[id(tensor)] = why, detail
 
 
 def caution(text: str) -> None:
@@ -141,32 +142,31 @@ def caution(text: str) -> None:
 
 def report_on(model: nn.Module, initializer: str, before: Snapshot, notes: Notes) -> Report:
     """Compare a model with how it was."""
-    rows, first_names = [], {}
+    rows: dict[str, Row] = {}
+    first_names: dict[int, str] = {}
     owners = {id(p): module for module in model.modules() for p in module.parameters(recurse=False)}
     for name, tensor in model.named_parameters(remove_duplicate=False):
         if (first := first_names.setdefault(id(tensor), name)) != name:
-            row = next(row for row in rows if row.name == first)
-            rows.append(Row(name, row.shape, row.set, f"the same tensor as {first}", row.scale_before, row.scale_after))
+            rows[name] = replace(rows[first], name=name, why=f"the same tensor as {first}", detail="")
             continue
         held = before.held.get(id(tensor))
-        changed = held is None or held.changed()
         said = notes.set.get(id(tensor))
-        if changed or said is not None:
-            rows.append(_row(name, tensor, held, True, said or "by the initializer"))
+        if said is not None or held is None or held.changed():
+            rows[name] = _row(name, tensor, held, True, *(said or ("by the initializer",)))
         else:
-            why = notes.left.get(id(tensor)) or _untouched(owners[id(tensor)], initializer)
-            rows.append(_row(name, tensor, held, False, why))
+            why = notes.left.get(id(tensor)) or (_untouched(owners[id(tensor)], initializer),)
+            rows[name] = _row(name, tensor, held, False, *why)
     for name, tensor in model.named_buffers():
         held = before.held.get(id(tensor))
         if held is None or held.changed():
-            rows.append(_row(name, tensor, held, True, notes.set.get(id(tensor), "a buffer, by the initializer")))
-    return Report(initializer, tuple(rows), tuple(notes.cautions))
+            rows[name] = _row(name, tensor, held, True, "a buffer, by the initializer")
+    return Report(initializer, tuple(rows.values()), tuple(notes.cautions))
 
 
-def _row(name: str, tensor: Tensor, held: Held | None, is_set: bool, why: str) -> Row:
+def _row(name: str, tensor: Tensor, held: Held | None, is_set: bool, why: str, detail: str = "") -> Row:
     before = None if held is None else scale(held.values)
     after = before if held is not None and not is_set else scale(tensor)
-    return Row(name, tuple(tensor.shape), is_set, why, before, after)
+    return Row(name, tuple(tensor.shape), is_set, why, before, after, detail)
 
 
 def scale(tensor: Tensor) -> float | None:

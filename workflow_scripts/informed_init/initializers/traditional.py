@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..settings import NotNegative, Positive
 from .layers import weights
+from .probe import try_training
 from .registry import initializer
 
 Fan = Literal["fan_in", "fan_out"]
@@ -43,8 +44,12 @@ def center(weight: Tensor) -> Tensor:
 
 @initializer("zero")
 def zero_(model: nn.Module, *, generator: torch.Generator) -> None:
-    """All weights zero. Without normalization no hidden layer ever gets a gradient: only the head's bias can learn."""
-    fill_(model, nn.init.zeros_)
+    """All weights zero. Without normalization no hidden layer ever gets a gradient: only the head's bias can learn.
+
+    One gradient on random images is tried, and the report holds a caution if it shows that.
+    """
+    fill_(model, nn.init.zeros_, "zero")
+    try_training(model)
 
 
 @initializer("normal")
@@ -53,43 +58,43 @@ def normal_(model: nn.Module, *, generator: torch.Generator, std: NotNegative = 
     fill_(model, lambda weight: nn.init.normal_(weight, std=std, generator=generator))
 
 
-@initializer("xavier-normal")
+@initializer("xavier-normal", source="Glorot & Bengio 2010")
 def xavier_normal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Glorot & Bengio 2010: N(0, gain^2 * 2 / (fan_in + fan_out))."""
     fill_(model, lambda weight: nn.init.xavier_normal_(weight, gain, generator=generator))
 
 
-@initializer("xavier-uniform")
+@initializer("xavier-uniform", source="Glorot & Bengio 2010")
 def xavier_uniform_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Glorot & Bengio 2010, equation 16: uniform with standard deviation gain * sqrt(2 / (fan_in + fan_out))."""
     fill_(model, lambda weight: nn.init.xavier_uniform_(weight, gain, generator=generator))
 
 
-@initializer("he-normal")
+@initializer("he-normal", source="He et al. 2015, arXiv:1502.01852")
 def he_normal_(model: nn.Module, *, generator: torch.Generator, mode: Fan = "fan_in") -> None:
     """He et al. 2015, for ReLU: N(0, 2 / fan), with ``mode`` naming the fan."""
     fill_(model, lambda w: nn.init.kaiming_normal_(w, mode=mode, nonlinearity="relu", generator=generator))
 
 
-@initializer("he-uniform")
+@initializer("he-uniform", source="He et al. 2015, arXiv:1502.01852")
 def he_uniform_(model: nn.Module, *, generator: torch.Generator, mode: Fan = "fan_in") -> None:
     """He et al. 2015, for ReLU: uniform with standard deviation sqrt(2 / fan), with ``mode`` naming the fan."""
     fill_(model, lambda w: nn.init.kaiming_uniform_(w, mode=mode, nonlinearity="relu", generator=generator))
 
 
-@initializer("lecun-normal")
+@initializer("lecun-normal", source="LeCun et al. 1998")
 def lecun_normal_(model: nn.Module, *, generator: torch.Generator) -> None:
     """LeCun et al. 1998: N(0, 1 / fan_in), not truncated."""
     fill_(model, lambda w: nn.init.kaiming_normal_(w, nonlinearity="linear", generator=generator))
 
 
-@initializer("orthogonal")
+@initializer("orthogonal", source="Saxe et al. 2014, arXiv:1312.6120")
 def orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Saxe et al. 2014: a random (semi-)orthogonal matrix; for a convolution the one of shape (out, in * kh * kw)."""
     fill_(model, lambda weight: nn.init.orthogonal_(weight, gain, generator=generator))
 
 
-@initializer("delta-orthogonal")
+@initializer("delta-orthogonal", source="Xiao et al. 2018, arXiv:1806.05393")
 def delta_orthogonal_(model: nn.Module, *, generator: torch.Generator, gain: Positive = 1.0) -> None:
     """Xiao et al. 2018: a random orthogonal matrix at the center tap, zero at all others.
 
@@ -109,11 +114,13 @@ def dirac_(model: nn.Module, *, generator: torch.Generator) -> None:
     """Every layer passes its input channels on unchanged, as far as it has output channels; the others are zero.
 
     Deterministic. The head's logits are its first input features. Without normalization, channels that start at zero
-    behind a ReLU stay there.
+    behind a ReLU stay there; with batch norm, channels that start at zero can make the gradient of a deep depthwise network
+    overflow. One gradient on random images is tried, and the report holds a caution if it shows either.
     """
 
     def dirac(weight: Tensor) -> None:
         weight.zero_()
         center(weight).copy_(torch.eye(*weight.shape[:2]))
 
-    fill_(model, dirac)
+    fill_(model, dirac, "the identity")
+    try_training(model)
