@@ -47,7 +47,7 @@ def test_every_setting_says_what_it_may_be_and_its_default_is_that(declared, set
 @pytest.mark.parametrize(
     ("name", "setting", "value", "said"),
     [
-        ("clustered", "rescale", "hee", "clustered: rescale is 'hee'; give one of none, he"),
+        ("clustered", "rescale", "hee", "clustered: rescale is 'hee'; give one of auto, none, he"),
         ("clustered", "layers", "3", "clustered: layers is '3'; give a whole number from 1"),
         ("clustered", "layers", 2.0, "clustered: layers is 2.0; give"),
         ("clustered", "layers", True, "clustered: layers is True; give"),

@@ -36,7 +36,9 @@ def try_training(model: nn.Module) -> None:
         caution(f"the gradient on random images has the norm {norm:.0e}: the network can hardly train from here")
     found = [weight.key() for weight in weights(model)]
     reached = sum(bool(gradients[key].any()) for key in found if key in gradients)
-    if reached < len(found) / 2:
+    if not reached:
+        caution("no weight gets a gradient on random images: only biases can learn")
+    elif reached < len(found) / 2:
         caution(f"only {reached} of {len(found)} weights get a gradient on random images")
 
 
