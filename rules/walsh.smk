@@ -125,7 +125,7 @@ rule write_walsh:
         mem_mb=1000,
         runtime=10,
     params:
-        family=tables.table_family(config, "walsh_layout"),
+        families=tables.table_families(config, "walsh_layout"),
         members=comparisons.table_members(config, "walsh_layout"),
         published=published.published_trainings(config),
         settings=published.published_settings(config),

@@ -149,9 +149,9 @@ def test_superclasses_and_pairs_are_those_of_the_data_set(path, value, said):
             "search.rungs.0.configs: the first rung trains every candidate; leave configs out",
         ),
         (
-            "tables/walsh_layout/family",
-            "gabor",
-            "tables.walsh_layout.family: family 'gabor' has no baseline; name one that",
+            "tables/walsh_layout/families",
+            ["walsh", "gabor"],
+            "tables.walsh_layout.families: family 'gabor' has no baseline; name those that",
         ),
         ("families/gabor/protocols", [], "families.gabor.protocols: got []; give a list of at least 1"),
     ],

@@ -13,6 +13,7 @@ if __name__ == "__main__":
         given = (job.params.members, job.params.published, job.params.settings)
         table = published_layout(curves, *given, chance=job.params.chance)
         write_csv(table, job.output.csv)
-        parts = [display_published(table), *(note.format(family=job.params.family) for note in NOTES)]
+        families = " and ".join(f"`{family}`" for family in job.params.families)
+        parts = [display_published(table), *(note.format(families=families) for note in NOTES)]
         write_text(job.output.markdown, document(parts))
         write_text(job.output.html, page("Sup-Walsh in the layout of its published tables", parts))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ..facts import PLACE, Facts, find, method
 from .arm_facts import arm_facts
 from .families import family_cells, family_recipes, selected
-from .tables import table_family
+from .tables import table_families
 from .work import ordered
 
 
@@ -55,6 +55,5 @@ def _baseline(named: str | Facts, member: Mapping, members: Sequence[Mapping]) -
 
 
 def table_members(config: Mapping, table: str) -> list[dict]:
-    """The members of the family that a table of its own is made of; none if the config names none."""
-    family = table_family(config, table)
-    return comparison_spec(config, family)["members"] if family else []
+    """The members of the families that a table of its own is made of; none if the config names none."""
+    return [member for family in table_families(config, table) for member in comparison_spec(config, family)["members"]]

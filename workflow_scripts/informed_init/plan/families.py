@@ -38,7 +38,13 @@ def expanded(config: Mapping) -> dict:
 
 def _of_tables(config: Mapping) -> list[str]:
     """The families that tables of their own read, even where the run's `all` leaves them out."""
-    return [section["family"] for section in config.get("tables", {}).values() if section and "family" in section]
+    return [name for section in config.get("tables", {}).values() for name in named_families(section)]
+
+
+def named_families(section: Mapping | None) -> list[str]:
+    """The families that a table's section names, in `family` or in `families`."""
+    section = section or {}
+    return section.get("families", [section["family"]] if "family" in section else [])
 
 
 def _places(family: Mapping) -> list[dict[str, str]]:

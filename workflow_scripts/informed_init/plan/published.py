@@ -9,10 +9,11 @@ import yaml
 from ..errors import InputError
 from ..facts import find
 from .arm_facts import facts_of
-from .comparisons import table_members
+from .comparisons import comparison_spec, table_members
 from .families import cells, family_recipes
 from .place import workflow_folder
-from .tables import table_family
+from .tables import table_families
+from .work import ordered
 
 _EPOCH = "epoch_"
 
@@ -48,12 +49,13 @@ def published_trainings(config: Mapping) -> list[dict]:
 
 def published_settings(config: Mapping) -> dict[str, dict]:
     """Data set -> ``theirs``, how the networks of Sup-Walsh's tables were trained on it, and ``ours``, the recipe of the
-    layout table's family; nothing for data sets that are not published."""
+    layout table's families there; nothing for data sets that are not published."""
     rows = {row["dataset"]: {key: row[key] for key in row if key != "dataset"} for row in _rows("sup_walsh_settings")}
-    family = table_family(config, "walsh_layout")
-    ours = config["recipes"][family_recipes(config, family)[0]] if family else {}
-    found = {member["dataset"] for member in table_members(config, "walsh_layout")} & set(rows)
-    return {dataset: {"theirs": rows[dataset], "ours": dict(ours)} for dataset in sorted(found)}
+    ours: dict[str, dict] = {}
+    for family in table_families(config, "walsh_layout"):
+        recipe = config["recipes"][family_recipes(config, family)[0]]
+        ours |= {member["dataset"]: dict(recipe) for member in comparison_spec(config, family)["members"]}
+    return ordered({name: {"theirs": rows[name], "ours": ours[name]} for name in ours if name in rows})
 
 
 def published_test_accuracy(dataset: str, architecture: str) -> float | None:

@@ -2,37 +2,34 @@
 
 from collections.abc import Mapping
 
-from .families import family_cells, family_recipes, selected
+from .families import family_cells, family_recipes, named_families, selected
 from .work import ordered
 
 
-def table_family(config: Mapping, table: str) -> str | None:
-    """The family that a table of its own is made of, or None if the config names none."""
-    section = config.get("tables", {}).get(table) or {}
-    return section.get("family")
+def table_families(config: Mapping, table: str) -> list[str]:
+    """The families that a table of its own is made of; none if the config names none."""
+    return named_families(config.get("tables", {}).get(table))
 
 
 def table_cells(config: Mapping, table: str) -> list[tuple[str, str, str]]:
     """The (protocol, recipe, arm) that such a table reads, even if the run's `all` leaves its family out."""
-    family = table_family(config, table)
-    return family_cells(config, family) if family else []
+    return [cell for family in table_families(config, table) for cell in family_cells(config, family)]
 
 
 def table_arms(config: Mapping, table: str) -> list[str]:
     """The arms of such a table, in their order."""
-    family = table_family(config, table)
-    return list(config["families"][family]["arms"]) if family else []
+    return [arm for family in table_families(config, table) for arm in config["families"][family]["arms"]]
 
 
 def is_made(config: Mapping, table: str) -> bool:
-    """Whether the table's family is one of the run's, so that `all` makes the table."""
-    return table_family(config, table) in selected(config) and bool(table_cells(config, table))
+    """Whether the table's families are the run's, so that `all` makes the table."""
+    return set(table_families(config, table)) <= set(selected(config)) and bool(table_cells(config, table))
 
 
 def rate_recipes(config: Mapping) -> list[str]:
     """The recipes among which every arm finds its own best learning rate: the config's, and those of the table's family."""
-    family = table_family(config, "best_rates")
-    return list(dict.fromkeys([config["recipe"], *(family_recipes(config, family) if family else [])]))
+    asked = [recipe for family in table_families(config, "best_rates") for recipe in family_recipes(config, family)]
+    return list(dict.fromkeys([config["recipe"], *asked]))
 
 
 def shared_recipes(config: Mapping) -> list[str]:

@@ -21,7 +21,7 @@ PRETRAINING = ("steps", "rate", "refit")
 NOT_PUBLISHED = "not published"
 NOTES = (
     "Training accuracy in training mode (dropout on) in the first and in the last epoch, as the published tables have it, and "
-    "our test accuracy after the last epoch. `{family}` compares the test accuracies, paired and with the controls, `extra-steps` "
+    "our test accuracy after the last epoch. {families} compares the test accuracies, paired and with the controls, `extra-steps` "
     "among them.",
     "A row may be read against its published numbers where it differs in nothing. Beside the settings, everywhere: ours hold out a "
     "part of the training images, start both sides from the same weights, and measure batch norm's running statistics on real "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ...declarations import architectures
 from ...tasks import catalog
+from ..families import named_families
 from .refusals import check_known, refuse
 
 _WORDS = {"dataset": "data set"}
@@ -16,10 +17,11 @@ def check_choices(config: Mapping) -> None:
         check_known(family, config["families"], "only", "family")
     for table, section in config.get("tables", {}).items():
         where = f"tables.{table}"
-        if "family" in (section or {}):
-            check_known(section["family"], config["families"], f"{where}.family", "family")
-        if table == "walsh_layout" and section and "baseline" not in config["families"][section["family"]]:
-            refuse(f"{where}.family", f"family {section['family']!r} has no baseline", "name one that is compared")
+        key = "families" if "families" in (section or {}) else "family"
+        for family in named_families(section):
+            check_known(family, config["families"], f"{where}.{key}", "family")
+            if table == "walsh_layout" and "baseline" not in config["families"][family]:
+                refuse(f"{where}.{key}", f"family {family!r} has no baseline", "name those that are compared")
         for recipe in (section or {}).get("recipes", []):
             check_known(recipe, config["recipes"], f"{where}.recipes", "recipe")
     for place, section in (config.get("tables", {}).get("audit") or {}).items():
