@@ -173,7 +173,7 @@ def test_every_fact_of_a_bank_counts(key, value):
 
 def test_an_arm_is_judged_by_what_it_is_under_any_name():
     bank = {"method": "euclid", "k": 2, "models": 10, "taps": "all"}  # what is the default may be said
-    arms = {"Bob": {"initializer": "clustered", "rescale": "none", "bank": bank}}
+    arms = {"Bob": {"initializer": "clustered", "rescale": "auto", "bank": bank}}
     config = with_arms(**arms)
     config["arms"] = {name: section for name, section in config["arms"].items() if name != "euclid-k2"}
     (claim,) = named(CLAIMS[:1], arm_facts.declared(config), PLACES)
