@@ -410,7 +410,7 @@ def test_the_audit_script_writes_claims_shares_and_rates(tmp_path):
     text = {name: (tmp_path / f"{name}.markdown").read_text() for name in names}
     assert "SUPPORTED when all its" in text["audit"] and "recipe `augmented`\n\nnot run" in text["attribution"]
     assert "not run under rate-0.1" in text["best_rates"] and "Every arm was trained" not in text["best_rates"]
-    assert "every arm at `stepwise`, no arm at `rate-0.1`" in text["best_rates"]
+    assert "every arm at `stepwise`; no arm at `rate-0.1`. " in text["best_rates"]
     whole = (tmp_path / "audit.html").read_text()
     assert all(words in whole for words in ("Clustering beats random", "What each control keeps", "best learning rate"))
     assert pd.read_csv(tmp_path / "best_rates.csv")["arm"].tolist() == list(levels)

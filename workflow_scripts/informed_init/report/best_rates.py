@@ -143,8 +143,12 @@ def _what_was_run(table: pd.DataFrame) -> str:
     if set(run.values()) == {len(table)}:
         return EVERYWHERE
     words = {0: "no arm", len(table): "every arm"}
-    parts = ", ".join(f"{words.get(count, f'{count} of {len(table)} arms')} at `{name}`" for name, count in run.items())
-    return f"Of the grid of learning rates was trained under `controlled`: {parts}; the best rate is the best of those."
+    parts = [
+        f"{words.get(count, f'{count} of {len(table)} arms')} at {', '.join(f'`{name}`' for name in run if run[name] == count)}"
+        for count in sorted(set(run.values()), reverse=True)
+    ]
+    found = "; ".join(parts)
+    return f"Of the grid of learning rates was trained under `controlled`: {found}. The best rate is the best of those."
 
 
 def _recipes(table: pd.DataFrame) -> list[str]:
