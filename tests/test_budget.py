@@ -3,16 +3,17 @@
 import pandas as pd
 import pytest
 from informed_init.errors import InputError
-from informed_init.plan.budget import EPOCHS, FEWEST_EPOCHS, REPLICAS, fit, overlay
+from informed_init.plan.budget import EPOCHS, FEWEST_EPOCHS, REPLICAS, Counts, fit, overlay
 from informed_init.report.sentence import sentence
 
-HERE = {"initializers": 3, "classes": 10, "images_per_class": 3000, "pictures": 35_000, "test_images": 5000, "cores": 2}
+COUNTS = Counts(classes=10, per_class=3000, tests=5000, total=35_000)
+HERE = {"initializers": 3, "cores": 2}
 
 
 def test_more_time_never_gives_less_and_the_time_is_kept():
     last = 0
     for minutes in (15, 30, 60, 240, 100_000):
-        scale = fit(**HERE, seconds_per_image=0.002, budget=60 * minutes)
+        scale = fit(COUNTS, **HERE, seconds_per_image=0.002, budget=60 * minutes)
         assert scale.seconds <= 60 * minutes * 2
         seen = scale.train_per_class * scale.epochs * scale.replicas
         assert seen >= last
@@ -24,9 +25,9 @@ def test_a_budget_for_not_even_the_smallest_comparison_is_refused_with_what_it_w
     with pytest.raises(
         InputError, match=r"1 min are too few for 3 initializers; .* takes about \d+ min here"
     ) as refused:
-        fit(**HERE, seconds_per_image=0.05, budget=60)
+        fit(COUNTS, **HERE, seconds_per_image=0.05, budget=60)
     minutes = int(str(refused.value).split("takes about ")[1].split()[0])
-    assert fit(**HERE, seconds_per_image=0.05, budget=60 * (minutes + 1)).epochs >= FEWEST_EPOCHS
+    assert fit(COUNTS, **HERE, seconds_per_image=0.05, budget=60 * (minutes + 1)).epochs >= FEWEST_EPOCHS
 
 
 def test_the_overlay_is_a_config_that_the_plan_accepts(tmp_path):
@@ -41,10 +42,10 @@ def test_the_overlay_is_a_config_that_the_plan_accepts(tmp_path):
             folder.mkdir(parents=True)
             (folder / "0.png").write_bytes(b"not looked at in the plan")
     (tmp_path / "mine.py").write_text("def make(num_classes):\n    pass\n")
-    scale = fit(**HERE, seconds_per_image=0.001, budget=3600)
+    scale = fit(COUNTS, **HERE, seconds_per_image=0.001, budget=3600)
     arms = {"default": {"initializer": "default"}, "gabor": {"initializer": "gabor"}}
     made = overlay(
-        run="mine", pictures=tmp_path, size=32, split={}, model=f"{tmp_path}/mine.py:make", arms=arms, scale=scale,
+        scale, run="mine", pictures={"folder": str(tmp_path), "size": 32}, model=f"{tmp_path}/mine.py:make", arms=arms,
         precision="float32", device="cpu",
     )  # fmt: skip
     config = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import write_text
-from ..plan.budget import BASELINE, DATASET, FAMILY, fit, overlay
+from ..plan.budget import BASELINE, DATASET, FAMILY, Counts, fit, overlay
 
 LARGEST = 64  # pixels a side, unless asked for more: what a CPU trains in an evening
 GAIN = 1.3  # bfloat16 is taken where it makes a step this much faster
@@ -105,19 +105,17 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
         if getattr(options, name) is None:
             raise InputError(f"--{name}: missing; see informed-init compare --help")
     arms = _arms(options.initializers)
-    split, listing = _pictures(options.images)
+    section, listing = _pictures(options.images)
     size = options.size or min(LARGEST, _side(listing))
     counts = [sum(number == k for _, number in listing.pictures["train"]) for k in range(len(listing.class_names))]
     seconds, precision = _speed(options, size, len(counts))
+    tests = len(listing.pictures["test"])
     scale = fit(
+        Counts(len(counts), min(counts), tests, tests + len(listing.pictures["train"])),
         initializers=len(arms),
-        classes=len(counts),
-        images_per_class=min(counts),
-        pictures=sum(map(len, listing.pictures.values())),
-        test_images=len(listing.pictures["test"]),
         seconds_per_image=seconds,
         budget=options.budget,
-        cores=max(1, options.cores if options.device == "cpu" or precision != "cuda" else 1),
+        cores=options.cores if _on_cpu(options) else 1,
     )
     print(
         f"{len(counts)} classes, {min(counts)} to {max(counts)} training pictures a class, {size} x {size} pixels; "
@@ -126,13 +124,11 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
         f"{scale.replicas} replicas, {scale.epochs} epochs of {scale.train_per_class} pictures a class."
     )
     made = overlay(
+        scale,
         run=folder.resolve().name,
-        pictures=options.images,
-        size=size,
-        split=split,
+        pictures={**section, "size": size},
         model=_model(options.model),
         arms=arms,
-        scale=scale,
         precision=precision,
         device=options.device,
     )
@@ -163,7 +159,7 @@ def _pictures(images: Path):
     parted = (images / "train").is_dir() and (images / "test").is_dir()
     split = {} if parted else {"test_fraction": 0.2}
     section = {"folder": str(images.resolve()), "size": LARGEST, **split}
-    return split, pictures.listing(catalog.own(DATASET, section), ".")
+    return section, pictures.listing(catalog.own(DATASET, section), ".")
 
 
 def _side(listing) -> int:
@@ -193,16 +189,21 @@ def _model(name: str) -> str:
     return f"{Path(own).resolve()}:{name.rpartition(':')[2]}" if own else name
 
 
+def _on_cpu(options: argparse.Namespace) -> bool:
+    from ..training.devices import resolve_device
+
+    return resolve_device(options.device).type == "cpu"
+
+
 def _speed(options: argparse.Namespace, size: int, classes: int) -> tuple[float, str]:
     """Seconds of an image in a training step, and the number format that is worth it here."""
     from .. import architectures
     from ..plan.checks.networks import check_network
     from ..runs.speed import seconds_per_image
-    from ..training.devices import resolve_device
 
     check_network(options.model, "--model")
     shape, measured = (3, size, size), {}
-    if resolve_device(options.device).type == "cpu":
+    if _on_cpu(options):
         import torch
 
         torch.set_num_threads(1)  # as each training will run
@@ -229,6 +230,7 @@ def _snakemake(folder: Path, options: argparse.Namespace) -> int:
         str((folder / "config.yaml").resolve()),
     ]
     command += ["--cores", str(options.cores), "--quiet", "rules"]
+    command += [] if _on_cpu(options) else ["--resources", "gpu=1"]
     command += ["--logger", "rich"] if sys.stderr.isatty() and _has_bars() else []
     try:
         return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode

@@ -3,7 +3,6 @@ and the config overlay that says so. The workflow does the rest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import InputError
 from .work import ordered
@@ -18,6 +17,16 @@ VALIDATION = 0.15
 RESERVE = 0.75
 JOB_SECONDS = 8.0  # starting Python and torch, and reading the images
 READ_SECONDS = 0.002  # a picture, decoded and resized
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pictures there are: classes, training pictures of the smallest class, test pictures, and all of them."""
+
+    classes: int
+    per_class: int
+    tests: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,9 @@ class Scale:
 
 
 def fit(
+    counts: Counts,
     *,
     initializers: int,
-    classes: int,
-    images_per_class: int,
-    pictures: int,
-    test_images: int,
     seconds_per_image: float,
     budget: float,
     cores: int,
@@ -50,27 +56,26 @@ def fit(
     """The largest comparison that takes at most ``budget`` seconds on ``cores`` cores.
 
     ``seconds_per_image`` is that of one training step, measured on this machine; an image that is only looked at counts a
-    third. ``images_per_class`` is how many training images the smallest class has. First fewer images are taken, then fewer
-    epochs, then fewer replicas.
+    third. First fewer images are taken, then fewer epochs, then fewer replicas.
 
     Raises:
         InputError: not even the smallest comparison fits; the line says how long that would take.
     """
-    time = RESERVE * (budget - READ_SECONDS * pictures) * cores
+    time = RESERVE * (budget - READ_SECONDS * counts.total) * cores
 
     def cost(per_class: int, epochs: int, replicas: int) -> float:
-        trained = per_class * classes * (1 - VALIDATION) + per_class * classes * VALIDATION / 3
-        one = (epochs * trained + test_images / 3) * seconds_per_image
+        images = per_class * counts.classes
+        one = (epochs * images * (1 - VALIDATION + VALIDATION / 3) + counts.tests / 3) * seconds_per_image
         return initializers * (len(rates) * replicas * one + len(rates) * JOB_SECONDS)
 
-    fewest = min(FEWEST_IMAGES, images_per_class)
+    fewest = min(FEWEST_IMAGES, counts.per_class)
     for replicas in range(REPLICAS, FEWEST_REPLICAS - 1, -1):
         for epochs in range(EPOCHS, FEWEST_EPOCHS - 1, -1):
             enough = fewest if replicas == FEWEST_REPLICAS and epochs == FEWEST_EPOCHS else 5 * fewest
-            for per_class in _steps(images_per_class, min(enough, images_per_class)):
+            for per_class in _steps(counts.per_class, min(enough, counts.per_class)):
                 if (seconds := cost(per_class, epochs, replicas)) <= time:
                     return Scale(per_class, epochs, tuple(rates), replicas, seconds)
-    least = cost(fewest, FEWEST_EPOCHS, FEWEST_REPLICAS) / RESERVE / cores + READ_SECONDS * pictures
+    least = cost(fewest, FEWEST_EPOCHS, FEWEST_REPLICAS) / RESERVE / cores + READ_SECONDS * counts.total
     raise InputError(
         f"--budget: {budget / 60:.0f} min are too few for {initializers} initializers; the smallest comparison "
         f"({fewest} images a class, {FEWEST_EPOCHS} epochs, {FEWEST_REPLICAS} replicas) takes about {least / 60:.0f} min here; "
@@ -87,20 +92,18 @@ def _steps(most: int, least: int) -> list[int]:
 
 
 def overlay(
+    scale: Scale,
     *,
     run: str,
-    pictures: str | Path,
-    size: int,
-    split: Mapping,
+    pictures: Mapping,
     model: str,
     arms: Mapping[str, Mapping],
-    scale: Scale,
     precision: str,
     device: str,
 ) -> dict:
     """The config of the comparison, over the workflow's own: a data set, an arm for each initializer, one family.
 
-    ``split`` are more keys of the data set (``test_fraction``); ``arms`` are name -> section, among them :data:`BASELINE`.
+    ``pictures`` is the section of the data set (folder, size, ...); ``arms`` are name -> section, among them :data:`BASELINE`.
     """
     recipe = {
         "epochs": scale.epochs,
@@ -118,7 +121,7 @@ def overlay(
         "data_root": ".",
         "device": device,
         "dataset": DATASET,
-        "datasets": {DATASET: {"folder": str(Path(pictures).resolve()), "size": size, **split}},
+        "datasets": {DATASET: dict(pictures)},
         "architecture": model,
         "protocols": ["controlled"],
         "replicas": {"count": scale.replicas, "per_job": scale.replicas},
