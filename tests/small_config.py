@@ -1,107 +1,119 @@
-"""A small config with one of everything that a config may say."""
-
-import copy
+"""A small config with one of everything that a config may say, and the paper's."""
 
 import yaml
 from repository import ROOT
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
-
-
-def part(section, *names):
-    """Some members of a section of the paper's config."""
-    return {name: copy.deepcopy(PAPER[section][name]) for name in names}
-
-
-def small_config():
-    """One of everything that a config may say, every key of the schema's that can stand together."""
-    config = {key: copy.deepcopy(value) for key, value in PAPER.items() if not isinstance(value, dict)}
-    config |= {key: copy.deepcopy(PAPER[key]) for key in ("replicas", "procedural", "sources", "search")}
-    config |= {"tasks": [[10, 11], [12, 18]], "only": ["main", "custom", "tiny", "net2net", "walsh"], "device": "cpu"}
-    names = ("stepwise", "pretraining", "tiny", "lenet-0.005", "walsh-0.01", "modern", "compact-search", "legacy")
-    config["recipes"] = part("recipes", *names)
-    config["recipes"]["stepwise"] |= {"momentum": 0.9, "weight_decay": 0.001, "batch_size": 64, "optimizer": "sgd"}
-    config["recipes"]["stepwise"] |= {"validation_fraction": 0.2, "pixels": "unit", "precision": "float32"}
-    config["recipes"]["stepwise"] |= {
-        "train_per_class": 100,
-        "test_per_class": 50,
-        "nesterov": True,
-        "label_smoothing": 0.1,
-    }
-    names = (
-        "random",
-        "pretrained",
-        "gabor-1",
-        "euclid-k2",
-        "clustered-rescaled-k2",
-        "custom-random",
-        "custom-aligned-1",
-    )
-    names += ("tiny-random", "tiny-clustered", "lenet-teacher", "lenet-wider-scratch", "lenet-wider", "lenet-wider-pad")
-    config["arms"] = part(
-        "arms", *names, "search", "default", "normal", "he-normal", "lsuv", "sup-walsh", "extra-steps"
-    )
-    config["arms"]["clustered-rescaled-k2"]["bank"] |= {"trained": True, "taps": "all"}
-    lenets = ["lenet-teacher", "lenet-wider-scratch", "lenet-wider", "lenet-wider-pad"]
-    config["families"] = {
-        "main": {"arms": ["random", "pretrained", "gabor-1", "euclid-k2", "clustered-rescaled-k2"]},
-        "custom": {"arms": ["custom-random", "custom-aligned-1"]},
-        "tiny": {"arms": ["tiny-random", "tiny-clustered"], "recipes": ["tiny"]},
-        "net2net": {
-            "title": "Net2Net",
-            "protocols": ["controlled"],
-            "recipes": ["lenet-0.005"],
-            "across": {"datasets": ["mnist"]},
-            "arms": lenets,
-            "baseline": {"lenet-wider": "lenet-wider-scratch", "lenet-wider-pad": "lenet-wider-scratch"},
-            "shown": lenets[:3],
-        },
-        "walsh": {
-            "title": "Sup-Walsh",
-            "recipes": ["walsh-0.01"],
-            "replicas": {"count": 3, "per_job": 3},
-            "across": {"datasets": ["mnist"], "architectures": ["base-mlp", "squeezenet"]},
-            "arms": ["default", "normal", "he-normal", "lsuv", "sup-walsh", "extra-steps"],
-            "baseline": "default",
-        },
-    }
-    config["figures"] = {
-        "figure2": {
-            "title": "Compared",
-            "baseline": "random",
-            "arms": {"random": "random", "gabor-1": "Gabor", "euclid-k2": "euclid"},
-            "panels": {"one": ["gabor-1"], "two": ["euclid-k2"]},
-            "metric": "val_accuracy",
-            "protocols": ["controlled"],
-            "recipe": "stepwise",
-        }
-    }
-    config["tables"] = {"attribution": {"recipes": ["stepwise"]}, "best_rates": {"family": "main"}}
-    config["tables"]["table1"] = {"family": "tiny"}
-    config["tables"]["audit"] = copy.deepcopy(PAPER["tables"]["audit"])
-    config["drawings"] = {"bank": "tiny-clustered"}
-    config["datasets"] = {
-        "mine": {"folder": "pictures", "size": 32, "grayscale": False, "classes": 3, "test_fraction": 0.2}
-    }
-    config["datasets"]["other"] = {"folder": "more", "size": 32, "train": "learn", "test": "try"}
-    config["search"] |= {"settings": {"stem_stride": 2, "dropblock": 0.1, "block_size": 3}}
-    config["search"]["grid"] = {
-        "stages": [2],
-        "width": [16, 32],
-        "blocks": [1, [1, 2]],
-        "kernels": [3],
-        "skip_kernels": [1],
-    }
-    config["search"]["grid"]["pool"] = [1, 2]
-    config["search"]["scaling"] |= {"depth": [1.0, 2.0], "width": [1.0, 1.4], "divisor": 8}
-    config["search"]["rungs"] = [{"epochs": 5, "images_per_class": 9}, {"configs": 2, "epochs": 9, "replicas": 3}]
-    config["search"]["final"]["models"] = {
-        "regular": {
-            "architecture": "compact",
-            "recipe": "modern",
-            "dropblock": 0.1,
-            "block_size": 5,
-        },
-        "chosen": {"architecture": "chosen", "recipe": "modern", "feature_dropout": 0.1},
-    }
-    return config
+SMALL = yaml.safe_load("""
+run: small
+data_root: data
+device: cpu
+dataset: cifar100
+datasets:
+  mine: {folder: pictures, size: 32, grayscale: false, classes: 3, test_fraction: 0.2}
+  other: {folder: more, size: 32, train: learn, test: try}
+architecture: resnet18
+protocols: [published, controlled]
+recipe: stepwise
+only: [main, custom, tiny, net2net, walsh]
+replicas: {count: 5, per_job: 4}
+share: 2
+procedural: {seed: 1, train_per_class: 200, test_per_class: 40, classes: 20}
+sources: {superclasses: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], count: 45, per_job: 9, recipe: pretraining}
+tasks: [[10, 11], [12, 18]]
+recipes:
+  stepwise:
+    epochs: 15
+    learning_rate: [[1, 0.01], [8, 0.002]]
+    augmentation: none
+    batch_size: 64
+    optimizer: sgd
+    momentum: 0.9
+    nesterov: true
+    weight_decay: 0.001
+    label_smoothing: 0.1
+    pixels: unit
+    precision: float32
+    validation_fraction: 0.2
+    train_per_class: 100
+    test_per_class: 50
+  pretraining: {epochs: 25, learning_rate: [[1, 0.01]]}
+  tiny: {epochs: 15, learning_rate: [[1, 0.01]]}
+  grown: {epochs: 4, learning_rate: [[1, 0.005]], optimizer: adam, image_size: 32, evaluate_start: true}
+  walsh: {epochs: 9, learning_rate: [[1, 0.01]], schedule: cosine, image_size: 64}
+  modern: {epochs: 60, learning_rate: [[1, 0.2]], schedule: one-cycle}
+  unused: {epochs: 1, learning_rate: [[1, 0.1]]}
+arms:
+  random: {initializer: default}
+  pretrained: {initializer: pretrained}
+  gabor-1: {initializer: gabor, layers: 1, grid: published, published: {filter_seed: 0}}
+  euclid-k2: {initializer: clustered, bank: {method: euclid, k: 2, models: 10}}
+  rescaled: {initializer: clustered, rescale: he, bank: {method: euclid, k: 2, models: 10, trained: true, taps: all}}
+  custom-random: {initializer: default, architecture: resnet18-custom}
+  aligned-1: {initializer: aligned, architecture: resnet18-custom, layers: 1, bank: {method: aligned-greedy, models: 6, layers: 4}}
+  tiny-random: {initializer: default, dataset: tinyimagenet}
+  tiny-clustered: {initializer: clustered, dataset: tinyimagenet, bank: {method: fourier-real, k: 3, models: 6, disjoint: true}}
+  teacher: {initializer: default, architecture: lenet-bn}
+  wider-scratch: {initializer: default, architecture: lenet-bn-wider}
+  wider: {initializer: grown, architecture: lenet-bn-wider, noise: relative, teacher: {arm: teacher, recipe: grown}}
+  wider-pad: {initializer: grown, architecture: lenet-bn-wider, random_pad: he, teacher: {arm: teacher, recipe: grown}}
+  four-pairs: {initializer: default, tasks: [[2, 4], [3, 5], [4, 6], [5, 8]]}
+  untouched: {initializer: default}
+  normal: {initializer: normal, std: 0.01}
+  he-normal: {initializer: he-normal}
+  sup-walsh: {initializer: sup-walsh, steps: 600}
+families:
+  main: {arms: [random, pretrained, gabor-1, euclid-k2, rescaled]}
+  custom: {arms: [custom-random, aligned-1]}
+  tiny: {arms: [tiny-random, tiny-clustered], recipes: [tiny]}
+  net2net:
+    title: Net2Net
+    protocols: [controlled]
+    recipes: [grown]
+    across: {datasets: [mnist]}
+    arms: [teacher, wider-scratch, wider, wider-pad]
+    baseline: {initializer: default}
+    shown: [teacher, wider-scratch, wider]
+  walsh:
+    title: Sup-Walsh
+    share: 4
+    recipes: [walsh]
+    replicas: {count: 3, per_job: 3}
+    across: {datasets: [mnist], architectures: [base-mlp, squeezenet]}
+    arms: [untouched, normal, he-normal, sup-walsh]
+    baseline: untouched
+figures:
+  figure2:
+    title: Compared
+    baseline: random
+    arms: {random: random}
+    panels: {one: {gabor-1: Gabor, rescaled: rescaled}, two: {euclid-k2: euclid}}
+    metric: val_accuracy
+    protocols: [controlled]
+    recipe: stepwise
+tables:
+  attribution: {recipes: [stepwise]}
+  best_rates: {family: main}
+  table1: {family: tiny}
+  audit: {aligned: {architecture: resnet18-custom}, transfer: {dataset: tinyimagenet, recipe: tiny}}
+drawings: {bank: tiny-clustered, pretrainings: walsh}
+search:
+  dataset: cifar10
+  budget: 5000000
+  recipe: modern
+  grid: {stages: [2], width: [16, 32], blocks: [1, [1, 2]], kernels: [3], skip_kernels: [1], pool: [1, 2]}
+  settings: {stem_stride: 2, dropblock: 0.1, block_size: 3}
+  scaling:
+    base: {stages: 3, width: 32, blocks: 2, kernels: 3, skip_kernels: 1, pool: 1}
+    depth: [1.0, 2.0]
+    width: [1.0, 1.4]
+    divisor: 8
+  rungs: [{epochs: 5, images_per_class: 9}, {configs: 2, epochs: 9, replicas: 3}]
+  per_job: 20
+  final:
+    replicas: {count: 5, per_job: 4}
+    features: {method: tsne, images: 2000}
+    models:
+      regular: {architecture: compact, recipe: modern, dropblock: 0.1, block_size: 5}
+      chosen: {architecture: chosen, recipe: modern, feature_dropout: 0.1}
+""")

@@ -15,12 +15,11 @@ from informed_init.errors import InputError
 from informed_init.plan import arms, banks, drawings, families, figures, search, sources, tables, tasks, trainings, work
 from informed_init.plan.checks import check_config
 from repository import Repository
-from small_config import PAPER, small_config
+from small_config import PAPER, SMALL
 
 OTHER_TYPES = [None, True, 3, -1, 0, 2.5, math.nan, 10**30, "", "text", "5", "../x", [], [[1]], {}, {"a": 1}]
 
 
-SMALL = small_config()
 WITHOUT_SEARCH = {**SMALL, "search": None}
 ONLY_SEARCH = {**SMALL, "only": ["tiny"]}
 
@@ -41,8 +40,8 @@ def at(config, path):
 
 
 # Sections whose keys are names that the user chose; in a pattern they and places in lists are a star.
-NAMED = ["arms", "recipes", "families", "families.*.baseline", "search.final.models"]
-NAMED += ["figures", "figures.*.arms", "figures.*.panels", "datasets"]
+NAMED = ["arms", "recipes", "families", "search.final.models"]
+NAMED += ["figures", "figures.*.arms", "figures.*.panels", "figures.*.panels.*", "datasets"]
 
 
 def pattern(path):
@@ -129,9 +128,9 @@ def test_the_small_config_works():
 # ---------------------------------------------------------------- values
 
 # Where any text will do, and where null or an empty list says "none".
-FREE_TEXT = ["data_root", "families.*.title", "figures.*.title", "figures.*.arms.*"]
+FREE_TEXT = ["data_root", "families.*.title", "figures.*.title", "figures.*.arms.*", "figures.*.panels.*.*"]
 FREE_TEXT += ["datasets.*.folder", "datasets.*.train", "datasets.*.test"]
-NULL = ["search", "search.scaling", "search.final.models.*", "families.*.baseline.*"]
+NULL = ["search", "search.scaling", "search.final.models.*", "figures.*.panels.*.*"]
 NULL += [
     "tables.attribution",
     "tables.best_rates",
@@ -139,6 +138,7 @@ NULL += [
     "tables.walsh_layout",
     "tables.audit",
     "drawings.bank",
+    "drawings.pretrainings",
 ]
 NULL += [
     "tables.audit.aligned",
@@ -149,13 +149,12 @@ NULL += [
 ]
 EMPTY = ["families.*.arms"]
 EITHER = ["search.grid.blocks.*"]  # one number for all stages, or a list with one a stage
-NO_KEYS = ["families.*.baseline"]  # a comparison in which no arm has a baseline
 
 
 def wrong_values(path):
     """What cannot stand at a place, by what does."""
     old, where = at(SMALL, path), pattern(path)
-    wrong = [[], [old], {"x": old}, math.nan] + [{}] * (where not in NO_KEYS) + [None] * (where not in NULL)
+    wrong = [[], [old], {"x": old}, math.nan] + [{}] + [None] * (where not in NULL)
     if isinstance(old, bool):
         return [*wrong, 0, 1, "true", 2.5, ""]
     if isinstance(old, int | float):
@@ -181,17 +180,17 @@ def test_a_value_of_another_kind_is_refused(path):
 
 # What a config may leave out; everything else that stands there is needed.
 OPTIONAL = """
-run: only only.* search tasks.* protocols.* figures.* tables drawings drawings.bank datasets datasets.*
+run: only only.* share search tasks.* protocols.* figures.* tables drawings drawings.bank drawings.pretrainings datasets datasets.*
 run: tables.attribution tables.attribution.recipes tables.best_rates tables.table1 tables.audit
 run: tables.audit.aligned tables.audit.aligned.architecture tables.audit.transfer tables.audit.transfer.dataset
 run: tables.audit.transfer.recipe
 arms: tasks tasks.* architecture dataset published published.filter_seed layers grid rescale noise random_pad std steps
 arms: bank.trained bank.taps bank.disjoint
-families: arms.* shown shown.* across across.architectures.* recipes replicas baseline baseline.* title
+families: arms.* shown shown.* across across.architectures.* recipes replicas baseline title share
 recipes: batch_size optimizer momentum weight_decay augmentation nesterov schedule label_smoothing pixels precision
 recipes: validation_fraction train_per_class test_per_class image_size evaluate_start
 datasets: grayscale classes test_fraction train test
-figures: baseline panels panels.* metric protocols recipe
+figures: baseline panels panels.* panels.*.* metric protocols recipe
 search: settings settings.stem_stride settings.dropblock scaling scaling.divisor scaling.depth.* scaling.width.*
 search: grid.width.* grid.blocks.* grid.pool.* rungs.*.images_per_class rungs.*.replicas
 search: final.features final.features.method final.features.images final.models.*
@@ -293,12 +292,12 @@ def test_the_papers_config_damaged_in_several_places_is_one_line_or_works(seed):
         ("arms.gabor-1.published.filter_seed", None),
         ("arms.euclid-k2.layers", None),
         ("arms.euclid-k2.bank", {"method": "reservoir", "models": 45}),
-        ("arms.lenet-wider-pad.random_pad", None),
+        ("arms.wider-pad.random_pad", None),
         ("arms.random.architecture", "compact"),
         ("arms.random.initializer", "lsuv"),
         ("arms.new.name-0", {"initializer": "fixup"}),
         ("families.main.arms", []),
-        ("families.walsh.baseline", {"he-normal": "default", "lsuv": None}),
+        ("families.walsh.baseline", {"initializer": "normal", "std": 0.01}),
         ("families.walsh.across.datasets", ["fashionmnist", "cifar10", "tinyimagenet"]),
         ("figures.figure2.title", '1 + 1: "two"; no?'),
         ("figures.figure2.metric", "train_loss"),

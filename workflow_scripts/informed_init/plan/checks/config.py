@@ -7,7 +7,7 @@ from ..families import expanded
 from .arms import check_arm, check_teachers
 from .choices import check_choices
 from .datasets import check_owned, check_pictures, check_ungrouped
-from .families import check_expansion, check_families
+from .families import check_compared, check_expansion, check_families
 from .figures import check_figures
 from .fits import check_fits
 from .names import check_targets
@@ -38,6 +38,7 @@ def check_config(config: Mapping) -> None:
     check_expansion(config)
     config = expanded(config)
     check_teachers(config)
+    check_compared(config)
     check_figures(config)
     check_banks(config)
     check_sourced(config)

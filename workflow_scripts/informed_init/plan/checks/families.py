@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from ...declarations import architectures, initializers
 from ...facts import BANK
+from ..comparisons import compared_families, comparison_spec
 from ..datasets import names
 from ..families import expanded, family_recipes, selected
-from .refusals import check_known, refuse
+from .refusals import check_known, refuse, shown
 
 
 def check_families(config: Mapping) -> None:
@@ -38,6 +39,8 @@ def _check_comparison(config: Mapping, family: Mapping, where: str) -> None:
         check_known(baseline["initializer"], initializers(), f"{where}.baseline.initializer", "initializer")
         facts = ["initializer", *initializers()[baseline["initializer"]].settings, *BANK]
         _check_all(baseline, facts, f"{where}.baseline", "fact")
+        for key, value, wanted in initializers()[baseline["initializer"]].violations(baseline):
+            refuse(f"{where}.baseline.{key}", f"got {shown(value)}", f"give {wanted}")
     _check_all(family.get("shown", []), own, f"{where}.shown", what)
     if "baseline" in family and "controlled" not in family.get("protocols", config["protocols"]):
         refuse(
@@ -45,6 +48,16 @@ def _check_comparison(config: Mapping, family: Mapping, where: str) -> None:
             "a comparison is made under protocol controlled",
             "add controlled, or leave out baseline",
         )
+
+
+def check_compared(config: Mapping) -> None:
+    """Refuse a baseline that is none of a family's arms, so that nothing would be compared. ``config`` is expanded."""
+    for name in compared_families(config):
+        if not any(member["baseline"] for member in comparison_spec(config, name)["members"]):
+            wrong = "on none of the family's networks and data sets is another arm what the baseline says"
+            refuse(
+                f"families.{name}.baseline", wrong, "name an arm of the family, or an initializer and settings of one"
+            )
 
 
 def check_expansion(config: Mapping) -> None:
