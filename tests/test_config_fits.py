@@ -79,8 +79,9 @@ def test_a_network_of_another_package_is_nothing_that_the_plan_can_judge():
     pytest.importorskip("torchvision")
     check_config(changed("arms/random/architecture", "torchvision:resnet18"))
     for initializer in ("sup-walsh", "pretrained"):  # what they make lies in a folder of the network's name
-        arm = {"initializer": initializer, "architecture": "torchvision:resnet18"}
-        assert refusal(changed("arms/random", arm)).startswith("arms.random: banks, sources and pretrainings lie under")
+        config = changed("arms/random", {"initializer": initializer, "architecture": "torchvision:resnet18"})
+        config["drawings"]["pretrainings"] = "random"
+        assert refusal(config).startswith("arms.random: banks, sources and pretrainings lie under")
     said = "arms.random.architecture: hub:resnet18: hub"
     assert refusal(changed("arms/random/architecture", "hub:resnet18")).startswith(said[:24])
 

@@ -148,6 +148,12 @@ def test_superclasses_and_pairs_are_those_of_the_data_set(path, value, said):
             3,
             "search.rungs.0.configs: the first rung trains every candidate; leave configs out",
         ),
+        ("families/walsh/baseline", {"initializer": "pretrained"}, "families.walsh.baseline: on none of the family's"),
+        (
+            "families/walsh/baseline",
+            {"initializer": "normal", "std": "x"},
+            "families.walsh.baseline.std: got 'x'; give a",
+        ),
         (
             "tables/walsh_layout/families",
             ["walsh", "gabor"],
