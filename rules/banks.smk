@@ -5,7 +5,7 @@ for block in banks.bank_blocks(config):
         name:
             f"build_bank_{block}"
         input:
-            unpack(bank_inputs),
+            unpack(partial(bank_inputs, block)),
         output:
             banks=update(paths.banks("{bank}", block)),
             checksums=update(paths.checksums(paths.banks("{bank}", block))),
@@ -35,7 +35,7 @@ for block in banks.bank_blocks(config):
         name:
             f"align_sources_{block}"
         input:
-            unpack(bank_inputs),
+            unpack(partial(bank_inputs, block)),
         output:
             banks=update(paths.banks("{bank}", block)),
             checksums=update(paths.checksums(paths.banks("{bank}", block))),

@@ -58,6 +58,7 @@ onerror:
 
 
 wildcard_constraints:
+    root=work.any_of([f"results/{config['run']}", sources.source_root(config)]),
     dataset=paths.NAME,
     split="train|test",
     block=r"\d{3}-\d{3}",
@@ -111,9 +112,21 @@ def job_arms(job, wildcards):
     return [trainings.arm_of_job(config, *cell, job.block) for cell in cells]
 
 
-def bank_inputs(wildcards):
-    """What a bank is built from: sources and code."""
-    return large(inputs.bank_inputs(config, wildcards.bank))
+def bank_inputs(block, wildcards):
+    """What a bank is built from for a block of replicas: sources and code."""
+    return large(inputs.bank_inputs(config, wildcards.bank, block))
+
+
+def source_spec(block, wildcards):
+    """What a job is told of the sources that it trains."""
+    return sources.source_spec(config, wildcards.architecture, block)
+
+
+def source_job_inputs(wildcards):
+    """What sources are trained from: images in the folder that they lie in, and code."""
+    files = inputs.split_inputs(config["dataset"], sources.source_root(config))
+    network = architectures()[wildcards.architecture].module
+    return large(files) | {"code": code("runs/train_sources.py", network)}
 
 
 def drawn_bank(wildcards):
@@ -128,13 +141,13 @@ def drawn_bank(wildcards):
 def raw_root(wildcards):
     """The folder that a data set lies in."""
     made = tasks.is_procedural(wildcards.dataset)
-    return f"results/{config['run']}/data/raw" if made else config["data_root"]
+    return f"{wildcards.root}/data/raw" if made else config["data_root"]
 
 
 def raw_marker(wildcards):
     """The file that says a data set is there."""
     made = "made" if tasks.is_procedural(wildcards.dataset) else "fetched"
-    return f"<results>/data/{wildcards.dataset}/{made}.txt"
+    return f"{wildcards.root}/data/{wildcards.dataset}/{made}.txt"
 
 
 def compared_inputs(wildcards):

@@ -3,9 +3,9 @@ rule fetch:
     input:
         code=code("tasks/fetch.py"),
     output:
-        update("<results>/data/{dataset}/fetched.txt"),
+        update("{root}/data/{dataset}/fetched.txt"),
     log:
-        "<results>/logs/fetch/{dataset}.log",
+        "{root}/logs/fetch/{dataset}.log",
     retries: 2
     localrule: True
     conda:
@@ -25,16 +25,16 @@ rule make_procedural:
     input:
         code=code("tasks/make_procedural.py"),
     output:
-        update("<results>/data/{dataset}/made.txt"),
+        update("{root}/data/{dataset}/made.txt"),
     log:
-        "<results>/logs/make_procedural/{dataset}.log",
+        "{root}/logs/make_procedural/{dataset}.log",
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        data_root=f"results/{config['run']}/data/raw",
+        data_root=raw_root,
         settings=work.ordered(config["procedural"]),
     message:
         "Drawing the {wildcards.dataset} images"
@@ -47,10 +47,10 @@ rule read_split:
         raw_marker,
         code=code("tasks/read_split.py"),
     output:
-        images=update("<results>/data/{dataset}/{split}.safetensors"),
-        checksum=update("<results>/data/{dataset}/{split}.safetensors.sha256"),
+        images=update("{root}/data/{dataset}/{split}.safetensors"),
+        checksum=update("{root}/data/{dataset}/{split}.safetensors.sha256"),
     log:
-        "<results>/logs/read_split/{dataset}-{split}.log",
+        "{root}/logs/read_split/{dataset}-{split}.log",
     wildcard_constraints:
         dataset=f"(?!({PICTURES})/){paths.NAME}",
     conda:
@@ -70,14 +70,14 @@ rule read_pictures:
     input:
         code=code("tasks/read_pictures.py"),
     output:
-        train=update("<results>/data/{dataset}/train.safetensors"),
-        train_checksum=update("<results>/data/{dataset}/train.safetensors.sha256"),
-        test=update("<results>/data/{dataset}/test.safetensors"),
-        test_checksum=update("<results>/data/{dataset}/test.safetensors.sha256"),
+        train=update("{root}/data/{dataset}/train.safetensors"),
+        train_checksum=update("{root}/data/{dataset}/train.safetensors.sha256"),
+        test=update("{root}/data/{dataset}/test.safetensors"),
+        test_checksum=update("{root}/data/{dataset}/test.safetensors.sha256"),
     log:
-        "<results>/logs/read_pictures/{dataset}.log",
+        "{root}/logs/read_pictures/{dataset}.log",
     benchmark:
-        "<results>/benchmarks/read_pictures/{dataset}.jsonl"
+        "{root}/benchmarks/read_pictures/{dataset}.jsonl"
     wildcard_constraints:
         dataset=PICTURES,
     conda:

@@ -231,8 +231,12 @@ def test_a_finished_run_does_not_hide_an_arm_with_a_dot(tmp_path):
     files = ["data/procedural/made.txt", *data, *(f"{file}.sha256" for file in data)]
     for arm in ("random", "euclid-k2"):
         files += [f"curves/controlled/stepwise/{arm}/000-001.csv", f"records/controlled/stepwise/{arm}/000-001.json"]
-    files += [f"sources/resnet18-small/000-001.{kind}" for kind in ("csv", "safetensors", "safetensors.sha256")]
-    files += [f"banks/resnet18-small-euclid-k2-m2/{replica}.safetensors" for replica in (0, 1)]
+    for name in ("procedural-0-1", "procedural-0-2", "procedural-1-2"):
+        files += [f"sources/resnet18-small/{name}.{kind}" for kind in ("csv", "safetensors", "safetensors.sha256")]
+    for replica in (0, 1):
+        files += [
+            f"banks/resnet18-small-euclid-k2-m2/{replica}.{kind}" for kind in ("safetensors", "safetensors.sha256")
+        ]
     files += [f"figures/figure2-controlled.{kind}" for kind in ("png", "svg", "csv")]
     for file in files:
         (results / file).parent.mkdir(parents=True, exist_ok=True)

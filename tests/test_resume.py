@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from informed_init.banks.sources import load
 from informed_init.runs.arms import train_arm
 from informed_init.runs.data import Data
 from informed_init.runs.partial import Partial
@@ -162,27 +163,49 @@ def test_a_kept_network_that_is_cut_or_gone_is_trained_again(data, undisturbed, 
     assert (rows, networks) == undisturbed[protocol, keep][:2]
 
 
+SOURCES = {"settings": SETTINGS, "architecture": "resnet18-small", "device": "cpu"}
+
+
+def train_two_sources(images, folder, tasks=TASKS[:2], log=lambda line: None, **more):
+    names = [task["name"] for task in tasks]
+    given = {"train": images / "train", "test": images / "test", "code": []}
+    outputs = {"networks": [folder / f"{name}.safetensors" for name in names]}
+    outputs["curves"] = [folder / f"{name}.csv" for name in names]
+    train_sources(SOURCES | {"tasks": tasks} | more, given, outputs, folder / "partial", log)
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
+
+
 @pytest.mark.parametrize("left", [0, 0.5, None], ids=["empty", "half", "gone"])
-def test_a_kept_source_that_is_cut_or_gone_is_trained_again(data, tmp_path, left):
-    spec = {"settings": SETTINGS, "architecture": "resnet18-small", "tasks": TASKS[:2], "device": "cpu"}
-    networks, rows = train_sources(spec, data, Partial(tmp_path, "x"), lambda line: None)
-    (cut, whole) = sorted((tmp_path / "x").glob("*.safetensors"))
-    content = cut.read_bytes()
-    cut.unlink()
+def test_a_kept_source_that_is_cut_or_gone_is_trained_again(images, tmp_path, left):
+    def stop_after_the_first(line):
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_two_sources(images, tmp_path, log=stop_after_the_first)
+    (kept,) = (tmp_path / "partial").glob("*/*.safetensors")
+    content = kept.read_bytes()
+    kept.unlink()
     if left is not None:
-        cut.write_bytes(content[: int(left * len(content))])
+        kept.write_bytes(content[: int(left * len(content))])
+    (tmp_path / "undisturbed").mkdir()
+    assert train_two_sources(images, tmp_path) == train_two_sources(images, tmp_path / "undisturbed")
+
+
+def test_sources_that_are_there_already_are_not_trained_again(images, tmp_path):
+    before = train_two_sources(images, tmp_path)
     said = []
-    again = train_sources(spec, data, Partial(tmp_path, "x"), said.append)
-    assert str(again[1]) == str(rows) and cut.read_bytes() == content
-    assert all(torch.equal(again[0][name][key], t) for name, state in networks.items() for key, t in state.items())
-    assert [whole.stem in line for line in said if "taken over" in line] == [True]
+    assert train_two_sources(images, tmp_path, TASKS[1:], said.append).items() >= before.items()
+    assert ["before" in line for line in said] == [True, False]
+    damaged = tmp_path / f"{TASKS[0]['name']}.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    assert train_two_sources(images, tmp_path).items() >= before.items()
 
 
-def test_sources_are_made_for_the_images_they_see(data, tmp_path):
+def test_sources_are_made_for_the_images_they_see(images, tmp_path):
     """Architectures that take images of any channels and size were built for one channel, and failed on color images."""
-    spec = {"settings": {**SETTINGS, "epochs": 1}, "architecture": "lenet-bn", "tasks": TASKS[:1], "device": "cpu"}
-    networks, _ = train_sources(spec, data, Partial(tmp_path, "x"), lambda line: None)
+    train_two_sources(images, tmp_path, TASKS[:1], architecture="lenet-bn")
     name = TASKS[0]["name"]
+    trained = load([tmp_path / f"{name}.safetensors"])[name].state_dict()
     start = untrained_sources("lenet-bn", TASKS[:1], 10, (3, 32, 32))[name]
-    assert {key: t.shape for key, t in networks[name].items()} == {key: t.shape for key, t in start.items()}
-    assert not torch.equal(networks[name]["layer1.0.weight"], start["layer1.0.weight"])
+    assert {key: t.shape for key, t in trained.items()} == {key: t.shape for key, t in start.items()}
+    assert not torch.equal(trained["layer1.0.weight"], start["layer1.0.weight"])

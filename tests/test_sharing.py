@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 from informed_init.banks.sources import load as load_networks
+from informed_init.draws import choose_source, choose_sources
 from informed_init.errors import InputError
 from informed_init.files import write_checksum
-from informed_init.plan import sharing
+from informed_init.plan import banks, paths, sharing, sources
 from informed_init.plan.arms import arm_setting, replica_blocks, teachers
 from informed_init.plan.families import cells, expanded
 from informed_init.runs.arm_job import train_arms
@@ -60,6 +61,40 @@ def test_the_rule_of_an_arm_alone_leaves_out_what_is_shared_and_nothing_else(nam
 
 def test_the_paper_has_at_most_five_hundred_jobs_of_training():
     assert len(sharing.arm_jobs(run("config.yaml"))) < 350
+
+
+# ---------------------------------------------------------------- sources
+
+
+def shared(config, **sources):
+    return config | {"sources": config["sources"] | {"folder": "results/shared"} | sources}
+
+
+def test_runs_with_one_folder_share_the_sources_of_one_recipe():
+    config = run("config.yaml")
+    few, many = shared(config, count=10, per_job=2), shared(config, count=20, per_job=5) | {"run": "other"}
+    assert set(paths.sources(few, "resnet18")) < set(paths.sources(many, "resnet18"))
+    assert all(file.startswith("results/shared/") for file in paths.sources(few, "resnet18"))
+    assert not set(paths.sources(few, "resnet18")) & set(paths.sources(config, "resnet18"))
+
+
+@pytest.mark.parametrize("change", [{"device": "cuda"}, {"dataset": "procedural"}, {"sources": {"recipe": "stepwise"}}])
+def test_runs_that_make_other_sources_keep_out_of_each_others_way(change):
+    config = run("config.yaml")
+    other = config | change | {"sources": config["sources"] | change.get("sources", {})}
+    assert not set(paths.sources(shared(config), "resnet18")) & set(paths.sources(shared(other), "resnet18"))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_bank_waits_only_for_sources_that_its_replicas_draw(name):
+    config = run(name)
+    names = [task["name"] for task in sources.source_tasks(config)]
+    for spec in banks.banks(config).values():
+        if spec["models"] * 2 > len(names):
+            continue
+        drawn = [choose_sources(names, spec["models"], replica, spec["disjoint"]) for replica in (0, 1)]
+        assert set(sources.bank_sources(config, spec, [0, 1])) == {*drawn[0], *drawn[1]}
+    assert sources.pretrained_sources(config, [0]) == [choose_source(names, 0)]
 
 
 # ---------------------------------------------------------------- what a job does

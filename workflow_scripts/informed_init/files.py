@@ -106,7 +106,10 @@ def verified_digest(path: str | Path) -> str:
 
 
 def save_tensors(path: str | Path, tensors: Mapping, metadata: Mapping[str, str] | None = None) -> None:
-    """Write torch tensors (made contiguous) and string metadata to a safetensors file, atomically."""
+    """Write torch tensors (made contiguous) and string metadata to a safetensors file, atomically.
+
+    With one entry of metadata at most the same tensors make the same bytes; several are written in any order.
+    """
     # imported here: figures and tables use this module without torch
     from safetensors import SafetensorError
     from safetensors.torch import save_file

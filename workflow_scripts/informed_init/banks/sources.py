@@ -1,18 +1,15 @@
-"""Files of trained source networks: many networks in one safetensors file, each under its name.
+"""Files of trained networks, sources and teachers: one or many networks in a safetensors file, each under its name.
 
-Training jobs make blocks of sources; a bank reads one layer of one source at a time, so a file is never loaded whole.
+A bank reads one layer of one source at a time, so a file is never loaded whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from ..errors import InputError
 from ..files import open_tensors, save_tensors
-from ..seeds import derive_seed, generator
 
 SEPARATOR = "/"
 
@@ -51,25 +48,3 @@ def load(paths: Iterable[str | Path]) -> dict[str, Source]:
             for name in sorted({key.split(SEPARATOR)[0] for key in file.keys()}):  # noqa: SIM118
                 found[name] = Source(path, name)
     return found
-
-
-def choose_source(sources: Mapping[str, Source], replica: int) -> Source:
-    """The source that a replica's ``pretrained`` arm starts from: drawn by name, whatever else the run draws."""
-    return min(sources.values(), key=lambda source: derive_seed("pretrained", replica, source.name))
-
-
-def choose_sources(available: Sequence[str], models: int, replica: int, disjoint: bool = False) -> list[str]:
-    """The ``models`` sources of a replica, drawn without replacement from a named seed.
-
-    With ``disjoint``, replicas share no source: one drawn order of all sources is cut into consecutive pieces.
-
-    Raises:
-        InputError: there are too few sources.
-    """
-    needed = models * (replica + 1) if disjoint else models
-    if needed > len(available):
-        wanted = f"{replica + 1} disjoint sets of {models}" if disjoint else f"{models}"
-        raise InputError(f"{wanted} source models were asked for, but only {len(available)} exist")
-    names = ("disjoint",) if disjoint else (replica,)
-    order = torch.randperm(len(available), generator=generator("sources", *names)).tolist()
-    return [available[i] for i in order[needed - models : needed]]

@@ -17,13 +17,18 @@ PACKAGE = "informed_init"
 
 
 @cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def _imports(path: Path) -> tuple[Path, ...]:
     """The files of the package that one file imports, its parent packages included."""
     package = (
         list(path.relative_to(ROOT).parent.parts) if path.is_relative_to(ROOT) else []
     )  # an installed script has none
     found = []
-    for node in _statements(ast.parse(path.read_text())):
+    for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
             found += [alias.name.split(".") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -41,12 +46,18 @@ def _statements(parent: ast.AST) -> Iterator[ast.stmt]:
             yield from _statements(node)
 
 
+@cache
+def _has_code(path: Path) -> bool:
+    """Whether a file holds more than words about it."""
+    return not all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in _tree(path).body)
+
+
 def _files(parts: list[str]) -> list[Path]:
-    """The file of a module and the ``__init__`` files above it; nothing for a name that is no module."""
+    """The file of a module and the ``__init__`` files above it that hold code; nothing for a name that is no module."""
     path = ROOT.joinpath(*parts)
     own = [path / "__init__.py", path.with_suffix(".py")]
     above = [ROOT.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
-    return [file for file in above + own if file.is_file()]
+    return [file for file in above + own if file.is_file() and _has_code(file)]
 
 
 @cache

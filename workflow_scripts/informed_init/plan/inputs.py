@@ -8,22 +8,24 @@ from . import paths
 from .arms import arm_setting, needs_source, plugin_modules
 from .banks import bank_name, bank_spec, banks
 from .code_inputs import code
+from .sources import bank_sources, pretrained_sources
 from .trainings import ARM_SCRIPT
+from .work import block_members
 
 # Snakemake compares small files by content but large ones by date, so a rule takes a large file as `ancient` and notices by
 # the checksum file beside it whether it changed.
 LARGE = ("train", "test", "sources", "banks", "teachers")
 
 
-def split_inputs(dataset: str) -> dict:
-    """A data set's two tensor files, and their checksums."""
-    files = paths.splits(dataset)
+def split_inputs(dataset: str, root: str = "<results>") -> dict:
+    """A data set's two tensor files in a run's folder, or another one, and their checksums."""
+    files = paths.splits(dataset, root)
     return {"train": files[0], "test": files[1], "data": paths.checksums(files)}
 
 
-def source_inputs(config: Mapping, architecture: str) -> dict:
-    """All trained sources of an architecture, and their checksums."""
-    files = paths.sources(config, architecture)
+def source_inputs(config: Mapping, architecture: str, names: Iterable[str] | None = None) -> dict:
+    """Trained sources of an architecture, those named or all, and their checksums."""
+    files = paths.sources(config, architecture, names)
     return {"sources": files, "source_checksums": paths.checksums(files)}
 
 
@@ -35,7 +37,8 @@ def arm_inputs(config: Mapping, arm: str, protocol: str, block: str) -> dict:
         files["banks"] = paths.banks(bank_name(bank), block)
         files["bank_checksums"] = paths.checksums(files["banks"])
     if needs_source(config, arm):
-        files |= source_inputs(config, arm_setting(config, arm, "architecture"))
+        drawn = pretrained_sources(config, block_members(block))
+        files |= source_inputs(config, arm_setting(config, arm, "architecture"), drawn)
     if teacher := config["arms"][arm].get("teacher"):
         files["teachers"] = [paths.TEACHERS.format(protocol=protocol, block=block, **teacher)]
         files["teacher_checksums"] = paths.checksums(files["teachers"])
@@ -54,9 +57,11 @@ def arms_inputs(config: Mapping, arms: Iterable[str], protocol: str, block: str)
     return together
 
 
-def bank_inputs(config: Mapping, bank: str) -> dict:
-    """What a bank is built from: all sources of its architecture, or none where it starts from untrained ones."""
-    spec = banks(config)[bank]
-    files = source_inputs(config, spec["architecture"]) if spec["trained"] else {}
+def bank_inputs(config: Mapping, bank: str, block: str) -> dict:
+    """What a bank is built from for a block of replicas: the sources that they draw, or none where it starts from untrained
+    ones."""
+    spec, files = banks(config)[bank], {}
+    if spec["trained"]:
+        files = source_inputs(config, spec["architecture"], bank_sources(config, spec, block_members(block)))
     script = "banks/align_sources.py" if spec["layers"] else "banks/build_bank.py"
     return files | {"code": code(script, architectures()[spec["architecture"]].module)}

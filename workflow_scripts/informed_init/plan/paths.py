@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from .arms import replica_blocks
 from .figures import drawn_figures, figure_protocols
 from .sharing import ArmJob
-from .sources import source_blocks
+from .sources import source_root, source_tasks
 from .work import block_members
 
 DATA = "<results>/data/{dataset}/{split}.safetensors"
-SOURCES = "<results>/sources/{architecture}/{block}.safetensors"
+SOURCES = "{root}/sources/{architecture}/{name}.safetensors"
 BANKS = "<results>/banks/{bank}/{replica}.safetensors"
 CURVES = "<results>/curves/{protocol}/{recipe}/{arm}/{block}.csv"
 RECORDS = "<results>/records/{protocol}/{recipe}/{arm}/{block}.json"
@@ -31,14 +31,21 @@ def checksums(files: Iterable[str]) -> list[str]:
     return [f"{file}.sha256" for file in files]
 
 
-def splits(dataset: str) -> list[str]:
-    """The tensor files of a data set: train, test."""
-    return [DATA.format(dataset=dataset, split=split) for split in ("train", "test")]
+def splits(dataset: str, root: str = "<results>") -> list[str]:
+    """The tensor files of a data set in a run's folder, or another one: train, test."""
+    return [DATA.format(dataset=dataset, split=split).replace("<results>", root) for split in ("train", "test")]
 
 
-def sources(config: Mapping, architecture: str) -> list[str]:
-    """The files of all trained sources of an architecture."""
-    return [SOURCES.format(architecture=architecture, block=block) for block in source_blocks(config)]
+def sources(config: Mapping, architecture: str, names: Iterable[str] | None = None) -> list[str]:
+    """The files of trained sources of an architecture: of those named, or of all."""
+    names = [task["name"] for task in source_tasks(config)] if names is None else names
+    return [SOURCES.format(root=source_root(config), architecture=architecture, name=name) for name in names]
+
+
+def source_block(config: Mapping, block: str, suffix: str = ".safetensors") -> list[str]:
+    """The files of one kind that a job of sources makes; the architecture is the rule's wildcard."""
+    names = [source_tasks(config)[number]["name"] for number in block_members(block)]
+    return [path.removesuffix(".safetensors") + suffix for path in sources(config, "{architecture}", names)]
 
 
 def banks(bank: str, block: str) -> list[str]:

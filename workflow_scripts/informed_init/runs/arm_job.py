@@ -8,6 +8,7 @@ from ..banks import sources
 from ..banks.bank import Bank
 from ..columns import write_rows
 from ..declarations import initializers
+from ..draws import choose_source
 from ..files import file_digest, write_checksum
 from ..jobs import made_by, write_record
 from .arms import train_arm
@@ -41,7 +42,9 @@ class Inputs:
     def source(self, arm: Mapping, replica: int) -> sources.Source | None:
         """The source that a replica starts from, if the arm's initializer takes one."""
         known = initializers().get(arm["spec"]["initializer"])
-        return sources.choose_source(self._sources, replica) if known and "source" in known.parameters else None
+        if known is None or "source" not in known.parameters:
+            return None
+        return self._sources[choose_source(self._sources, replica)]
 
     def _teacher(self, arm: Mapping) -> str | None:
         teacher = arm["spec"].get("teacher")

@@ -11,10 +11,10 @@ class Progress:
         self.done = self.trained = 0
         self.seconds = 0.0
 
-    def resumed(self, name: str) -> None:
-        """A training that an earlier, interrupted job finished."""
+    def resumed(self, name: str, why: str = "taken over from an interrupted job") -> None:
+        """A training that an earlier job finished, an interrupted one if not said otherwise."""
         self.done += 1
-        self.log(f"[{self.done}/{self.total}] {name}: taken over from an interrupted job")
+        self.log(f"[{self.done}/{self.total}] {name}: {why}")
 
     def finished(self, name: str, row: Mapping, seconds: float) -> None:
         """A training that this job finished."""
