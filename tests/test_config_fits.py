@@ -4,7 +4,8 @@ import copy
 
 import pytest
 from informed_init.plan.checks import check_config
-from test_config_values import PAPER, changed, refusal
+from small_config import PAPER, SMALL
+from test_config_values import changed, refusal
 
 
 @pytest.mark.parametrize(
@@ -118,13 +119,12 @@ def test_arms_that_grow_from_each_other_are_refused(circle):
 
 
 def test_families_that_write_one_arm_differently_are_refused():
-    config = changed("families/walsh/replicas", {"count": 3, "per_job": 3})
-    assert refusal(config).startswith(
-        "families.walsh: arm mnist-base-mlp-default has other replicas or another teacher"
-    )
-    config["families"]["walsh_published"]["replicas"] = {"count": 3, "per_job": 3}
+    config = copy.deepcopy(SMALL)
+    config["families"]["again"] = {key: config["families"]["walsh"][key] for key in ("across", "recipes", "arms")}
+    config["only"] += ["again"]
+    said = "families.again: arm mnist-base-mlp-untouched has other replicas or another teacher than in families.walsh"
+    assert refusal(config).startswith(said)
+    config["families"]["again"]["replicas"] = config["families"]["walsh"]["replicas"]
     check_config(config)
-    config["arms"]["mnist-base-mlp-default"] = {"initializer": "default"}
-    assert refusal(config).startswith(
-        "arms.mnist-base-mlp-default: families.walsh_published writes out an arm of this name"
-    )
+    config["arms"]["mnist-base-mlp-untouched"] = {"initializer": "default"}
+    assert refusal(config).startswith("arms.mnist-base-mlp-untouched: families.walsh writes out an arm of this name")

@@ -41,7 +41,7 @@ def refusal(config):
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("arms/clustered-rescaled-k2/rescale", "hee", "got 'hee'; give one of none, he"),
+        ("arms/clustered-rescaled-k2/rescale", "hee", "got 'hee'; give one of "),
         ("arms/gabor-1/grid", "publised", "got 'publised'; give one of published, centered"),
         ("arms/euclid-l1/layers", "3", "got '3'; give a whole number from 1"),
         ("arms/euclid-l1/layers", 3.0, "got 3.0; give a whole number"),
