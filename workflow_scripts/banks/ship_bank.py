@@ -46,14 +46,17 @@ def ship(words: list[str], folder: Path = FOLDER) -> Path:
     rows = differences(asked.run / TABLE, asked.protocol, asked.recipe)
     spec = record(asked.run, asked.protocol, asked.recipe, asked.arm)
     effect = rows[asked.arm]
-    dataset = spec["dataset"]
+    dataset, tasks = spec["dataset"], [task["name"] for task in spec["tasks"]]
+    fresh = not {number for name in bank.sources for number in name.split("-")[1:]} & {
+        number for name in tasks for number in name.split("-")[1:]
+    }
     card = {
         "summary": f"{spec['architecture']} on {dataset.upper().replace('CIFAR', 'CIFAR-')}, {bank.method}, k = {bank.facts['k']}",
         "method": bank.method,
         "k": bank.facts["k"],
         "architecture": spec["architecture"],
         "sources": bank.sources,
-        "data": f"{dataset}; measured on {', '.join(task['name'] for task in spec['tasks'])}, which no source has seen",
+        "data": f"{dataset}; measured on {', '.join(tasks)}" + (", whose classes no source has seen" if fresh else ""),
         "protocol": protocol(spec, effect),
         "effect": f"{points(effect)} points of test accuracy over random initialization",
         "difference": [float(effect[key]) for key in ("gain", "gain_low", "gain_high")],

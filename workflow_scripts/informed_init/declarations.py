@@ -8,6 +8,7 @@ the decorator are facts: what an initializer ``needs`` of a network, what an arc
 
 import ast
 import builtins
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -31,7 +32,8 @@ class Declaration:
     """One registered function: its module under the package, e.g. ``initializers.gabor``, its file, its parameters.
 
     ``parameters`` are all names; ``schemas`` says of those with plain values what they may be (JSON Schema), ``defaults``
-    what they are if not given, as written; ``facts`` are the decorator's keywords.
+    what they are if not given, as written; ``facts`` are the decorator's keywords; ``summary`` is the docstring's first
+    sentence.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Declaration:
     schemas: Mapping[str, dict]
     defaults: Mapping[str, str]
     facts: Mapping[str, tuple[str, ...]]
+    summary: str = ""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -65,23 +68,58 @@ class Declaration:
 
 @cache
 def declared(folder: str, decorator: str) -> dict[str, Declaration]:
-    """All functions in the package's ``folder`` decorated with ``@decorator("name", ...)``, by name."""
+    """All functions in the package's ``folder`` decorated with ``@decorator("name", ...)``, by name.
+
+    A file that is not Python is left out, so that one file under work does not take all others with it; :func:`unreadable`
+    names it.
+    """
     found = {}
     for path in sorted((PACKAGE / folder).rglob("*.py")):
-        for node in _tree(path).body:
+        for node in [] if (tree := _parsed(path)) is None else tree.body:
             if not isinstance(node, ast.FunctionDef):
                 continue
             for call in node.decorator_list:
                 if isinstance(call, ast.Call) and getattr(call.func, "id", None) == decorator:
-                    name = ast.literal_eval(call.args[0])
+                    name = _name(call, path)
                     if name in found:
-                        raise ValueError(f"{decorator} {name!r} is declared in {found[name].path} and in {path}")
+                        raise InputError(
+                            f"{decorator} {name!r} is declared in {found[name].path} and in {path}; rename one"
+                        )
                     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
                     facts = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
                     arguments = tuple(argument.arg for argument in (*node.args.args, *node.args.kwonlyargs))
                     given = _schemas(node.args, path), _defaults(node.args)
-                    found[name] = Declaration(name, module, path, arguments, *given, facts)
+                    found[name] = Declaration(name, module, path, arguments, *given, facts, _summary(node))
     return found
+
+
+def unreadable(folder: str) -> list[str]:
+    """The files of a folder that are not Python, each with its line and what is wrong there, in one line."""
+    found = []
+    for path in sorted((PACKAGE / folder).rglob("*.py")):
+        if _parsed(path) is None:
+            try:
+                ast.parse(path.read_text(encoding="utf-8"), str(path))
+            except (SyntaxError, ValueError) as error:
+                where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+                found.append(f"{path}{where}: {getattr(error, 'msg', error)}; mend the file or take it out")
+    return found
+
+
+def _name(call: ast.Call, path: Path) -> str:
+    """The name that a decorator registers."""
+    first = call.args[0] if call.args else None
+    if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+        raise InputError(f"{path}, line {call.lineno}: a decorator's name must be written out, as text in quotes")
+    return first.value
+
+
+def _summary(node: ast.FunctionDef) -> str:
+    """The first sentence of a docstring, on one line and without markup."""
+    text = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+    text = re.sub(r" \(:\w+:`[^`]*`\)", "", text)
+    text = re.sub(r":\w+:`\.*([^`]*)`", r"\1", text).replace("``", "")
+    return re.split(r"(?<!al)\. (?=[A-Z])", text)[0].rstrip(".")
 
 
 @cache
@@ -111,7 +149,15 @@ def _without(found: Mapping[str, Declaration], *names: str) -> dict[str, Declara
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _parsed(path: Path) -> ast.Module | None:
+    """The syntax of a file; None if it is not Python."""
+    try:
+        return _tree(path)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def _pairs(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:

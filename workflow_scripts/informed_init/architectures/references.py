@@ -27,7 +27,7 @@ def builder(reference: str) -> Callable[..., nn.Module]:
         return _torchvision(name)
     if place == "timm":
         return _timm(name)
-    make = _function(Path(place), name)
+    make = function_of(Path(place), name)
     takes = inspect.signature(make).parameters
 
     def build(num_classes: int, in_channels: int, input_size: int) -> nn.Module:
@@ -75,7 +75,8 @@ def _timm(name: str) -> Callable[..., nn.Module]:
     return build
 
 
-def _function(path: Path, name: str) -> Callable[..., nn.Module]:
+def function_of(path: Path, name: str) -> Callable[..., nn.Module]:
+    """The function of a Python file, which is run; raises :class:`InputError` where that cannot be."""
     if not path.is_file():
         raise InputError(f"{path}:{name}: no such file")
     module_name = f"_informed_init_network_{path.stem}"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import __version__
 from ..errors import InputError
 
 FOLDER = Path(__file__).parent
@@ -25,10 +26,18 @@ def commands() -> dict[str, str]:
     return found
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all other refusals do."""
+
+    def error(self, message: str):
+        self.exit(2, f"informed-init: {message}; see {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="informed-init", description="Initialize neural networks well, and compare.")
+    parser = _Parser(prog="informed-init", description="Initialize neural networks well, and compare.")
+    parser.add_argument("--version", action="version", version=f"informed-init {__version__}")
     places = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     asked = next((word for word in given if not word.startswith("-")), None)
     modules = {}

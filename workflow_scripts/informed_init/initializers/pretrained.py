@@ -18,8 +18,9 @@ from .report import was_left, was_set
 def pretrained_(
     model: nn.Module, *, generator: torch.Generator, source: Source | Mapping[str, Tensor] | str | Path
 ) -> None:
-    """Copy every tensor of a source but its classifier head, which belongs to another task: the last linear layer, or the
-    last layer with a weight in a network without linear layers.
+    """Copy every tensor of a source but its classifier head, which belongs to another task.
+
+    The head is the last linear layer, or the last layer with a weight in a network without linear layers.
 
     Raises:
         InputError: a tensor of the model is missing from the source, differs in shape, or is not finite there.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from ..declarations import initializers
+from ..declarations import initializers, unreadable
 from ..errors import InputError
 from .data import checked_data
 from .models import require_ordinary, unwrapped
@@ -77,7 +77,8 @@ def function(name: str) -> Callable:
     if name not in _FUNCTIONS:
         near = difflib.get_close_matches(str(name), names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"unknown initializer {name!r}; {hint}known: {', '.join(names())}")
+        broken = "".join(f"; left out: {line}" for line in unreadable("initializers"))
+        raise InputError(f"unknown initializer {name!r}; {hint}known: {', '.join(names())}{broken}")
     return _FUNCTIONS[name]
 
 

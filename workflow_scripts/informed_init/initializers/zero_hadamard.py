@@ -27,14 +27,14 @@ def hadamard_identity(rows: int, columns: int) -> Tensor:
 
 @initializer("zero-hadamard", source="Zhao et al. 2022, arXiv:2110.12661")
 def zero_hadamard_(model: nn.Module, *, generator: torch.Generator) -> None:
-    """ZerO: :func:`hadamard_identity` at the center tap of every convolution and in every linear layer, zero elsewhere.
+    """ZerO: the identity, or a corner of a Hadamard matrix where a layer widens, at the center tap; zero elsewhere.
 
-    Applies to every layer, the head included (whose logits are then its first input features); biases are zero,
-    normalization layers keep their defaults. A first convolution on images of one channel gets one column of the
-    Hadamard matrix, all ones, so all its output channels start alike. A layer norm right behind it then has nothing to
-    divide by and its gradient overflows: mit-b0 diverges from this start on grey images, and trains on color ones. The same
-    happens behind batch norm in ResNets, on color images, too. One gradient on random images is tried, and the report holds a
-    caution if it shows that.
+    See :func:`hadamard_identity`. Applies to every layer, the head included (whose logits are then its first input
+    features); biases are zero, normalization layers keep their defaults. A first convolution on images of one channel gets
+    one column of the Hadamard matrix, all ones, so all its output channels start alike. A layer norm right behind it then has
+    nothing to divide by and its gradient overflows: mit-b0 diverges from this start on grey images, and trains on color ones.
+    The same happens behind batch norm in ResNets, on color images, too. One gradient on random images is tried, and the
+    report holds a caution if it shows that.
     """
 
     def fill(weight: Tensor) -> None:

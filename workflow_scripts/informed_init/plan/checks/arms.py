@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from ...declarations import Declaration, initializers
+from ...declarations import Declaration, initializers, unreadable
+from ...errors import InputError
 from ..arms import ARM_KEYS
 from ..datasets import names
 from ..tasks import tasks
@@ -15,6 +16,8 @@ CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
 def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     """Refuse what an arm's section says that cannot work, wherever the arm is trained."""
     where = f"arms.{arm}"
+    if section["initializer"] not in initializers() and (broken := unreadable("initializers")):
+        raise InputError(f"{where}.initializer: {section['initializer']!r} is not known, and {broken[0]}")
     check_known(section["initializer"], initializers(), f"{where}.initializer", "initializer")
     check_network(section.get("architecture", config["architecture"]), f"{where}.architecture")
     check_known(section.get("dataset", config["dataset"]), names(config), f"{where}.dataset", "data set")
