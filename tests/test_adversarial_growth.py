@@ -21,6 +21,7 @@ COMPUTED = {"all wider": "'last' computes its weight", "last wider": "'last' com
 READS = {"all wider": "depends on the widths", "last wider": "depends on the widths"}
 REFUSED = {
     "gradient-hook": dict.fromkeys(REQUESTS, "'last.weight' has a hook on its gradient"),
+    "hook-that-reads-another-layer": dict.fromkeys(REQUESTS, "a hook of 'fc' holds a layer of the teacher"),
     "spectral-norm-old": COMPUTED,
     "spectral-norm-new": COMPUTED,
     "weight-norm-old": {"all wider": "'inner' computes its weight"},
@@ -31,6 +32,10 @@ REFUSED = {
         "stem wider": "'stem' computes its outputs in code of its own",
         "last wider": "'last' computes its outputs in code of its own",
         "after last": "at 'last': StandardizedConv2d has a forward of its own",
+    },
+    "clamped": {
+        "all wider": "'last.weight' makes channels that growth cannot widen",
+        "after last": "does not run: 'Sequential' object has no attribute 'weight'",
     },
     "two-calls": {"after last": "one forward pass calls it 2 times"},
     "shared-weight": {"all wider": "shares a parameter with", "last wider": "shares a parameter with 'inner'"},

@@ -415,6 +415,11 @@ def test_a_network_that_insists_on_single_precision_is_compared_in_it():
         grow(network, {"factor": 1.5}, example_input=x, generator=seeded())
 
 
+def test_a_network_that_knows_the_number_of_its_images_is_grown():
+    network = with_code(lambda self, x: x.view(6, -1, 8, 8), gain=nn.Parameter(torch.ones(())))
+    assert_grows(network, {"factor": 1.5})
+
+
 def test_who_counts_images_is_told_of_one_look_at_the_student():
     """What a comparison of arms charges a student for does not grow with how carefully it was checked."""
     seen: list[int] = []

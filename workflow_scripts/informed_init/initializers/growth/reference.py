@@ -25,7 +25,8 @@ informed_init.initializers.growth.reference`.)
 
 A subclass of a layer is that layer, if it has no `forward` of its own; else its `forward` is traced like any code. Layers
 that compute their weight (`weight_norm`, `spectral_norm`, `prune`, parametrizations) keep their widths. Dropout is left
-alone. Hooks run as before; a hook on a parameter's gradient is refused, as a copy would lose it.
+alone. Hooks run as before; refused are a hook on a parameter's gradient, which a copy would lose, and a hook that holds a
+layer of the teacher, which the student would go on reading.
 
 ConvNeXt grows by whole factors, for its layer norms. Channel shuffles and halvings grow as long as every copy stays with
 its channel; the repeated halving of ShuffleNetV2 ends that after a few units, and is refused. Attention is refused; the

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import CellType
 
 import torch
 from torch import nn
@@ -57,15 +58,32 @@ def plan_growth(
         target = GrowthSpec(**target)
     if isinstance(target.insert, str):
         raise InputError(f"growth: insert is the text {target.insert!r}; give a list of names")
+    _check_copied(teacher)
+    mappings = _draw(coupling, _spec_widths(teacher, coupling, target), generator)
+    if target.factor > 1:
+        _check_complete(coupling, mappings)
+    return Plan(coupling, mappings, insert=target.insert)
+
+
+def _check_copied(teacher: nn.Module) -> None:
+    """What a copy of the teacher would lose or share with it: hooks on gradients, and layers that a hook itself holds."""
     for name, parameter in teacher.named_parameters():
         if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):
             raise InputError(
                 f"{name!r} has a hook on its gradient, which a student would lose: remove it, and add it after"
             )
-    mappings = _draw(coupling, _spec_widths(teacher, coupling, target), generator)
-    if target.factor > 1:
-        _check_complete(coupling, mappings)
-    return Plan(coupling, mappings, insert=target.insert)
+    own = {id(part) for part in (*teacher.modules(), *teacher.parameters(), *teacher.buffers())}
+    for name, module in teacher.named_modules():
+        hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values(), *module._backward_hooks.values()]
+        for code in [*hooks, vars(module).get("forward")]:
+            cells = getattr(code, "__closure__", None) or ()
+            if any(
+                id(cell.cell_contents) in own for cell in cells if cell != CellType()
+            ):  # an empty one cannot be read
+                raise InputError(
+                    f"a hook of {name!r} holds a layer of the teacher, which the student's would still read: "
+                    "let it look at the module that it is given, or add it after"
+                )
 
 
 def _check_complete(coupling: Coupling, mappings: Mapping[Axis, Copies]) -> None:
