@@ -10,17 +10,16 @@ for block in banks.bank_blocks(config):
             banks=update(paths.banks("{bank}", block)),
             checksums=update(paths.checksums(paths.banks("{bank}", block))),
         log:
-            f"<results>/logs/build_bank/{{bank}}-{block}.log",
+            log_file(f"build_bank/{{bank}}-{block}"),
         benchmark:
-            f"<results>/benchmarks/build_bank/{{bank}}-{block}.jsonl"
+            benchmark_file(f"build_bank/{{bank}}-{block}")
         wildcard_constraints:
             bank=f"(?!({ALIGNED})/){paths.NAME}",
         conda:
-            "../envs/cpu.yaml"
+            CPU_ENV
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            **needs(mem_mb=4000, runtime=60),
         params:
             **sources.source_images(config),
             spec=lambda wildcards: banks.banks(config)[wildcards.bank],
@@ -40,17 +39,16 @@ for block in banks.bank_blocks(config):
             banks=update(paths.banks("{bank}", block)),
             checksums=update(paths.checksums(paths.banks("{bank}", block))),
         log:
-            f"<results>/logs/align_sources/{{bank}}-{block}.log",
+            log_file(f"align_sources/{{bank}}-{block}"),
         benchmark:
-            f"<results>/benchmarks/align_sources/{{bank}}-{block}.jsonl"
+            benchmark_file(f"align_sources/{{bank}}-{block}")
         wildcard_constraints:
             bank=ALIGNED,
         conda:
-            "../envs/cpu.yaml"
+            CPU_ENV
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            **needs(mem_mb=4000, runtime=60),
         params:
             **sources.source_images(config),
             spec=lambda wildcards: banks.banks(config)[wildcards.bank],
@@ -73,12 +71,13 @@ rule compare_alignment:
         csv="<results>/tables/alignment.csv",
         markdown="<results>/tables/alignment.md",
     log:
-        "<results>/logs/compare_alignment.log",
+        log_file("compare_alignment"),
+    benchmark:
+        benchmark_file("compare_alignment")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(mem_mb=3000, runtime=10),
     params:
         **sources.source_images(config),
         architecture=drawings.alignment_architecture(config),

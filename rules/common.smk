@@ -48,6 +48,8 @@ TEACHERS = work.any_of(arms.teachers(config))
 ALIGNED = work.any_of(banks.aligned_banks(config))
 PICTURES = work.any_of(datasets.owned(config))
 GPUS = work.gpus_per_job(config["device"])
+CPU_ENV = "../envs/cpu.yaml"
+TRAINING_ENV = "../envs/cuda.yaml" if GPUS else CPU_ENV
 
 
 onerror:
@@ -70,6 +72,29 @@ wildcard_constraints:
     figure=paths.NAME,
     architecture=paths.NAME,
     model=paths.NAME,
+
+
+def log_file(name, root="<results>"):
+    """Where a job's output goes."""
+    return f"{root}/logs/{name}.log"
+
+
+def benchmark_file(name, root="<results>"):
+    """Where a job's time and memory are noted."""
+    return f"{root}/benchmarks/{name}.jsonl"
+
+
+def needs(mem_mb, runtime, **more):
+    """What a job asks of a cluster: MB of memory and minutes, more of both each time it is tried again."""
+    return {
+        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: runtime * attempt,
+        **more,
+    }
+
+
+SMALL = needs(mem_mb=1000, runtime=10)
+TRAINING = needs(mem_mb=6000, runtime=240, gpu=GPUS)
 
 
 def large(files):

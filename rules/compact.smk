@@ -12,18 +12,16 @@ rule search_rung:
         rows="<results>/search/rung{rung}/{block}.csv",
         record="<results>/search/rung{rung}/{block}.json",
     log:
-        "<results>/logs/search_rung/{rung}-{block}.log",
+        log_file("search_rung/{rung}-{block}"),
     benchmark:
-        "<results>/benchmarks/search_rung/{rung}-{block}.jsonl"
+        benchmark_file("search_rung/{rung}-{block}")
     wildcard_constraints:
         rung=r"\d+",
     conda:
-        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+        TRAINING_ENV
     threads: 1
     resources:
-        gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **TRAINING,
     params:
         spec=lambda wildcards: search_plan.rung_spec(
             config, int(wildcards.rung), wildcards.block
@@ -59,13 +57,14 @@ rule write_search:
         svg="<results>/figures/search.svg",
         drawn="<results>/figures/search.csv",
     log:
-        "<results>/logs/write_search.log",
+        log_file("write_search"),
+    benchmark:
+        benchmark_file("write_search")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="Accuracy and size of the ResNets under the budget",
         spec=search_plan.table_spec(config),
@@ -91,16 +90,14 @@ rule train_compact:
         features="<results>/compact/{model}/{block}-features.csv",
         record="<results>/compact/{model}/{block}.json",
     log:
-        "<results>/logs/train_compact/{model}-{block}.log",
+        log_file("train_compact/{model}-{block}"),
     benchmark:
-        "<results>/benchmarks/train_compact/{model}-{block}.jsonl"
+        benchmark_file("train_compact/{model}-{block}")
     conda:
-        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+        TRAINING_ENV
     threads: 1
     resources:
-        gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        **needs(mem_mb=6000, runtime=480, gpu=GPUS),
     params:
         spec=lambda wildcards: search_plan.final_spec(
             config, wildcards.model, wildcards.block
@@ -126,13 +123,14 @@ rule write_compact:
             labels={"figure": "final accuracy", "model": "all"},
         ),
     log:
-        "<results>/logs/write_compact.log",
+        log_file("write_compact"),
+    benchmark:
+        benchmark_file("write_compact")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         spec=search_plan.pages_spec(config),
     message:
@@ -172,15 +170,16 @@ rule draw_model:
         features_svg="<results>/figures/compact-{model}-features.svg",
         features_csv="<results>/figures/compact-{model}-features.csv",
     log:
-        "<results>/logs/draw_model/{model}.log",
+        log_file("draw_model/{model}"),
+    benchmark:
+        benchmark_file("draw_model/{model}")
     wildcard_constraints:
         model=r"[\w-]+",
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         spec=search_plan.pages_spec(config),
         titles={

@@ -29,15 +29,16 @@ rule compare_family:
         svg="<results>/figures/{family}.svg",
         csv="<results>/figures/{family}.csv",
     log:
-        "<results>/logs/compare_family/{family}.log",
+        log_file("compare_family/{family}"),
+    benchmark:
+        benchmark_file("compare_family/{family}")
     wildcard_constraints:
         family="|".join(comparisons.compared_families(config)) or "(?!)",
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         spec=lambda wildcards: comparisons.comparison_spec(config, wildcards.family),
         chance=tasks.chance(config),

@@ -5,14 +5,15 @@ rule fetch:
     output:
         update("{root}/data/{dataset}/fetched.txt"),
     log:
-        "{root}/logs/fetch/{dataset}.log",
+        log_file("fetch/{dataset}", "{root}"),
+    benchmark:
+        benchmark_file("fetch/{dataset}", "{root}")
     retries: 2
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=120,
+        **needs(mem_mb=1000, runtime=120),
     params:
         data_root=config["data_root"],
     message:
@@ -27,12 +28,13 @@ rule make_procedural:
     output:
         update("{root}/data/{dataset}/made.txt"),
     log:
-        "{root}/logs/make_procedural/{dataset}.log",
+        log_file("make_procedural/{dataset}", "{root}"),
+    benchmark:
+        benchmark_file("make_procedural/{dataset}", "{root}")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(mem_mb=2000, runtime=10),
     params:
         data_root=raw_root,
         settings=work.ordered(config["procedural"]),
@@ -50,14 +52,15 @@ rule read_split:
         images=update("{root}/data/{dataset}/{split}.safetensors"),
         checksum=update("{root}/data/{dataset}/{split}.safetensors.sha256"),
     log:
-        "{root}/logs/read_split/{dataset}-{split}.log",
+        log_file("read_split/{dataset}-{split}", "{root}"),
+    benchmark:
+        benchmark_file("read_split/{dataset}-{split}", "{root}")
     wildcard_constraints:
         dataset=f"(?!({PICTURES})/){paths.NAME}",
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=4000,
-        runtime=20,
+        **needs(mem_mb=4000, runtime=20),
     params:
         data_root=raw_root,
     message:
@@ -75,16 +78,15 @@ rule read_pictures:
         test=update("{root}/data/{dataset}/test.safetensors"),
         test_checksum=update("{root}/data/{dataset}/test.safetensors.sha256"),
     log:
-        "{root}/logs/read_pictures/{dataset}.log",
+        log_file("read_pictures/{dataset}", "{root}"),
     benchmark:
-        "{root}/benchmarks/read_pictures/{dataset}.jsonl"
+        benchmark_file("read_pictures/{dataset}", "{root}")
     wildcard_constraints:
         dataset=PICTURES,
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(mem_mb=4000, runtime=60),
     params:
         data_root=config["data_root"],
         section=lambda wildcards: work.ordered(

@@ -10,15 +10,14 @@ rule measure_alignment:
     output:
         "<results>/measured/alignment.csv",
     log:
-        "<results>/logs/measure_alignment.log",
+        log_file("measure_alignment"),
     benchmark:
-        "<results>/benchmarks/measure_alignment.jsonl"
+        benchmark_file("measure_alignment")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(mem_mb=3000, runtime=10),
     params:
         **sources.source_images(config),
         architecture=drawings.alignment_architecture(config),
@@ -44,13 +43,14 @@ rule draw_alignment:
         svg="<results>/figures/figure1.svg",
         csv="<results>/figures/figure1.csv",
     log:
-        "<results>/logs/draw_alignment.log",
+        log_file("draw_alignment"),
+    benchmark:
+        benchmark_file("draw_alignment")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="First-layer filters of two sources, before and after alignment",
         caption="The first-layer filters (red channel) of two sources: the first as trained, the second as trained, "
@@ -68,15 +68,14 @@ rule measure_bank:
     output:
         "<results>/measured/bank.csv",
     log:
-        "<results>/logs/measure_bank.log",
+        log_file("measure_bank"),
     benchmark:
-        "<results>/benchmarks/measure_bank.jsonl"
+        benchmark_file("measure_bank")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         layers=[
             "conv1",
@@ -105,13 +104,14 @@ rule draw_bank:
         svg="<results>/figures/figure10.svg",
         csv="<results>/figures/figure10.csv",
     log:
-        "<results>/logs/draw_bank.log",
+        log_file("draw_bank"),
+    benchmark:
+        benchmark_file("draw_bank")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title=drawings.bank_title(config),
         caption="The filters of a bank for the first convolution of each stage, the most frequent first. Red is positive, "
@@ -132,15 +132,14 @@ rule measure_live_taps:
     output:
         "<results>/measured/live_taps.csv",
     log:
-        "<results>/logs/measure_live_taps.log",
+        log_file("measure_live_taps"),
     benchmark:
-        "<results>/benchmarks/measure_live_taps.jsonl"
+        benchmark_file("measure_live_taps")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         architecture=config["architecture"],
         input_size=sources.source_images(config)["input_size"],
@@ -164,13 +163,14 @@ rule draw_live_taps:
         svg="<results>/figures/live_taps.svg",
         csv="<results>/figures/live_taps.csv",
     log:
-        "<results>/logs/draw_live_taps.log",
+        log_file("draw_live_taps"),
+    benchmark:
+        benchmark_file("draw_live_taps")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="Kernel taps that a 32x32 image can train",
         caption="Which taps of each convolution ever meet a pixel of an image of 32 x 32. The others only multiply padding: "
@@ -192,15 +192,14 @@ rule measure_cosine:
     output:
         "<results>/measured/cosine.csv",
     log:
-        "<results>/logs/measure_cosine.log",
+        log_file("measure_cosine"),
     benchmark:
-        "<results>/benchmarks/measure_cosine.jsonl"
+        benchmark_file("measure_cosine")
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(mem_mb=3000, runtime=10),
     params:
         **sources.source_images(config),
         architecture=config["architecture"],
@@ -225,13 +224,14 @@ rule draw_cosine:
         svg="<results>/figures/cosine.svg",
         csv="<results>/figures/cosine.csv",
     log:
-        "<results>/logs/draw_cosine.log",
+        log_file("draw_cosine"),
+    benchmark:
+        benchmark_file("draw_cosine")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="Cosine between initial and trained weights",
         caption="The cosine between the weights of a convolution after training and before its first step, in the source "
@@ -257,13 +257,14 @@ rule draw_best_rates:
         svg="<results>/figures/best_rates.svg",
         csv="<results>/figures/best_rates.csv",
     log:
-        "<results>/logs/draw_best_rates.log",
+        log_file("draw_best_rates"),
+    benchmark:
+        benchmark_file("draw_best_rates")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="Every arm at its own best learning rate",
         methods=figures.methods(config, tables.table_arms(config, "best_rates")),

@@ -13,13 +13,14 @@ rule draw_figure:
         svg="<results>/figures/{figure}-{protocol}.svg",
         csv="<results>/figures/{figure}-{protocol}.csv",
     log:
-        "<results>/logs/draw_figure/{figure}-{protocol}.log",
+        log_file("draw_figure/{figure}-{protocol}"),
+    benchmark:
+        benchmark_file("draw_figure/{figure}-{protocol}")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         figure=lambda wildcards: figures.figure_spec(
             config, wildcards.figure, wildcards.protocol

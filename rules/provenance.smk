@@ -6,13 +6,14 @@ rule write_manifest:
     output:
         "<results>/manifest.json",
     log:
-        "<results>/logs/manifest.log",
+        log_file("manifest"),
+    benchmark:
+        benchmark_file("manifest")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         config=work.ordered(config),
     message:
@@ -26,13 +27,16 @@ rule manifest:
         "<results>/manifest.json",
 
 
-# The two rules below make no result, so that they run whenever they are asked for; what they say goes to the terminal too.
+# The two rules below make no file, not even a benchmark, so that they run whenever they are asked for; what they say goes to the
+# terminal too.
 rule check_results:
     log:
-        "<results>/logs/check_results.log",
+        log_file("check_results"),
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
+    resources:
+        **SMALL,
     params:
         folder=f"results/{config['run']}",
     message:
@@ -43,10 +47,12 @@ rule check_results:
 
 rule estimate:
     log:
-        "<results>/logs/estimate.log",
+        log_file("estimate"),
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
+    resources:
+        **SMALL,
     params:
         config=work.ordered(config),
         records=sorted(map(str, Path("results").glob("*/records/**/*.json"))),

@@ -11,16 +11,14 @@ for block in sources.source_blocks(config):
             checksums=update(paths.checksums(paths.source_block(config, block))),
             curves=update(paths.source_block(config, block, ".csv")),
         log:
-            f"<results>/logs/train_sources/{{architecture}}-{block}.log",
+            log_file(f"train_sources/{{architecture}}-{block}"),
         benchmark:
-            f"<results>/benchmarks/train_sources/{{architecture}}-{block}.jsonl"
+            benchmark_file(f"train_sources/{{architecture}}-{block}")
         conda:
-            "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+            TRAINING_ENV
         threads: 1
         resources:
-            gpu=GPUS,
-            mem_mb=lambda wildcards, attempt: 6000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
+            **TRAINING,
         params:
             spec=partial(source_spec, block),
             partial=f"results/{config['run']}/partial/sources",

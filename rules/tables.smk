@@ -13,13 +13,14 @@ rule final_table:
         ),
         curves="<results>/tables/curves.csv",
     log:
-        "<results>/logs/final_table.log",
+        log_file("final_table"),
+    benchmark:
+        benchmark_file("final_table")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         facts=arm_facts.trained(config),
         published=published.published_curves(config),
@@ -47,13 +48,14 @@ rule write_audit:
             category="1. Audit",
         ),
     log:
-        "<results>/logs/audit.log",
+        log_file("audit"),
+    benchmark:
+        benchmark_file("audit")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         arms=arm_facts.declared(config),
         places=tables.audit_places(config),
@@ -83,13 +85,14 @@ rule write_table1:
             category="Tables",
         ),
     log:
-        "<results>/logs/table1.log",
+        log_file("table1"),
+    benchmark:
+        benchmark_file("table1")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         arms=tables.table_arms(config, "table1"),
         facts=arm_facts.facts_of(config, tables.table_arms(config, "table1")),
@@ -114,13 +117,14 @@ rule write_reproduction:
             category="Tables",
         ),
     log:
-        "<results>/logs/reproduction.log",
+        log_file("reproduction"),
+    benchmark:
+        benchmark_file("reproduction")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         published=published.published_curves(config),
         recipes=published.reproduced_recipes(config),
@@ -145,13 +149,14 @@ rule draw_reproduction:
         svg="<results>/figures/reproduction.svg",
         csv="<results>/figures/reproduction.csv",
     log:
-        "<results>/logs/draw_reproduction.log",
+        log_file("draw_reproduction"),
+    benchmark:
+        benchmark_file("draw_reproduction")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         title="Published curves and ours",
         methods=figures.methods(config, published.published_curves(config)),

@@ -6,19 +6,17 @@ rule train_arm:
         curves=[update(paths.CURVES)],
         records=[update(paths.RECORDS)],
     log:
-        "<results>/logs/train_arm/{protocol}-{recipe}-{arm}-{block}.log",
+        log_file("train_arm/{protocol}-{recipe}-{arm}-{block}"),
     benchmark:
-        "<results>/benchmarks/train_arm/{protocol}-{recipe}-{arm}-{block}.jsonl"
+        benchmark_file("train_arm/{protocol}-{recipe}-{arm}-{block}")
     wildcard_constraints:
         protocol=f"(?!({SHARED})/)[^/]+",
         arm=f"(?!({TEACHERS})/){paths.NAME}",
     conda:
-        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+        TRAINING_ENV
     threads: 1
     resources:
-        gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **TRAINING,
     params:
         arms=lambda wildcards: [trainings.arm_of_job(config, **wildcards)],
         partial=f"results/{config['run']}/partial/arms",
@@ -51,16 +49,14 @@ for name, job in sharing.shared_jobs(config).items():
             curves=update(paths.of_job(paths.CURVES, job)),
             records=update(paths.of_job(paths.RECORDS, job)),
         log:
-            f"<results>/logs/train_arm/{name}.log",
+            log_file(f"train_arm/{name}"),
         benchmark:
-            f"<results>/benchmarks/train_arm/{name}.jsonl"
+            benchmark_file(f"train_arm/{name}")
         conda:
-            "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+            TRAINING_ENV
         threads: 1
         resources:
-            gpu=GPUS,
-            mem_mb=lambda wildcards, attempt: 6000 * attempt,
-            runtime=lambda wildcards, attempt: 480 * attempt,
+            **needs(mem_mb=6000, runtime=480, gpu=GPUS),
         params:
             arms=partial(job_arms, job),
             partial=f"results/{config['run']}/partial/arms",

@@ -11,16 +11,14 @@ rule measure_walsh:
         distances="<results>/measured/walsh/{dataset}/{architecture}/distances.csv",
         codes="<results>/measured/walsh/{dataset}/{architecture}/codes.csv",
     log:
-        "<results>/logs/measure_walsh/{dataset}-{architecture}.log",
+        log_file("measure_walsh/{dataset}-{architecture}"),
     benchmark:
-        "<results>/benchmarks/measure_walsh/{dataset}-{architecture}.jsonl"
+        benchmark_file("measure_walsh/{dataset}-{architecture}")
     conda:
-        "../envs/cuda.yaml" if GPUS else "../envs/cpu.yaml"
+        TRAINING_ENV
     threads: 1
     resources:
-        gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **TRAINING,
     params:
         specs=lambda wildcards: drawings.walsh_specs(
             config, wildcards.dataset, wildcards.architecture
@@ -75,13 +73,14 @@ rule draw_walsh:
         codes_svg="<results>/figures/walsh/{dataset}/{architecture}/codes.svg",
         codes_csv="<results>/figures/walsh/{dataset}/{architecture}/codes.csv",
     log:
-        "<results>/logs/draw_walsh/{dataset}-{architecture}.log",
+        log_file("draw_walsh/{dataset}-{architecture}"),
+    benchmark:
+        benchmark_file("draw_walsh/{dataset}-{architecture}")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         subtitle="{architecture} on {dataset}, replica 0",
         arms=lambda wildcards: list(
@@ -117,13 +116,14 @@ rule write_walsh:
             labels={"table": "published layout"},
         ),
     log:
-        "<results>/logs/write_walsh.log",
+        log_file("write_walsh"),
+    benchmark:
+        benchmark_file("write_walsh")
     localrule: True
     conda:
-        "../envs/cpu.yaml"
+        CPU_ENV
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **SMALL,
     params:
         families=tables.table_families(config, "walsh_layout"),
         members=comparisons.table_members(config, "walsh_layout"),

@@ -131,9 +131,11 @@ def test_job_costs_are_summed_by_rule(tmp_path):
         path = tmp_path / rule / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"s": seconds, "max_rss": 100 * seconds}) + "\n")
+    (tmp_path / "write_audit.jsonl").write_text(json.dumps({"s": 1.2, "max_rss": None}) + "\n")
     assert job_costs(tmp_path) == {
         "build_bank": {"jobs": 1, "seconds": 2, "longest_seconds": 2, "peak_memory_mb": 200},
         "train_arm": {"jobs": 2, "seconds": 8, "longest_seconds": 5, "peak_memory_mb": 540},
+        "write_audit": {"jobs": 1, "seconds": 1, "longest_seconds": 1, "peak_memory_mb": 0},
     }
 
 

@@ -107,23 +107,21 @@ def data_checksums(folder: Path) -> dict[str, str]:
 
 
 def job_costs(folder: Path) -> dict[str, dict]:
-    """Rule -> number of jobs, their seconds in sum and at most, and the largest memory in MB, from benchmark files.
-
-    Rules without a ``benchmark:`` (figures, tables: seconds each) are not in it.
-    """
-    costs = {}
-    for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
+    """Rule -> number of jobs, their seconds in sum and at most, and the largest memory in MB, from benchmark files."""
+    found: dict[str, list[dict]] = defaultdict(list)
+    for path in sorted(folder.rglob("*.jsonl")):
+        rule = path.relative_to(folder).with_suffix("").parts[0]  # a rule of many jobs has a folder of them
         # a repeated job appends no line: Snakemake writes the file anew
-        jobs = [json.loads(path.read_text().splitlines()[-1]) for path in sorted(rule.glob("**/*.jsonl"))]
-        seconds, memory = [job["s"] for job in jobs], [job.get("max_rss") or 0 for job in jobs]
-        if jobs:
-            costs[rule.name] = {
-                "jobs": len(jobs),
-                "seconds": round(sum(seconds)),
-                "longest_seconds": round(max(seconds)),
-                "peak_memory_mb": round(max(memory)),
-            }
-    return costs
+        found[rule].append(json.loads(path.read_text().splitlines()[-1]))
+    return {
+        rule: {
+            "jobs": len(jobs),
+            "seconds": round(sum(job["s"] for job in jobs)),
+            "longest_seconds": round(max(job["s"] for job in jobs)),
+            "peak_memory_mb": round(max(job.get("max_rss") or 0 for job in jobs)),
+        }
+        for rule, jobs in sorted(found.items())
+    }
 
 
 # ---------------------------------------------------------------- checksums of published results

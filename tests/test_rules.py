@@ -1,0 +1,61 @@
+"""Rules and code pass the linters, and every rule that does work says what it does, where it writes, and what it needs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+RULES = sorted((ROOT / "rules").glob("*.smk"))
+WORKING = ("message", "log", "conda", "resources", "benchmark")
+WITHOUT_FILES = (
+    "check_results",
+    "estimate",
+)  # a benchmark would be a file of theirs, and they run whenever they are asked for
+
+
+def directives(text):
+    """(name, directives) of every rule in a file; a rule in a loop has no name there."""
+    for match in re.finditer(r"^( *)rule ?(\w*):\n((?:\1 +[^\n]*\n|\n)+)", text, re.MULTILINE):
+        inside = " " * (len(match[1]) + 4)
+        yield match[2], set(re.findall(rf"^{inside}(\w+):", match[3], re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_a_rule_that_does_work_says_all_that_is_to_be_known_of_it(path):
+    for name, found in directives(path.read_text()):
+        if "script" in found:
+            assert set(WORKING) - found <= ({"benchmark"} if name in WITHOUT_FILES else set()), name or path.stem
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_no_rule_runs_code_of_its_own(path):
+    text = path.read_text()
+    assert not re.search(r"^ *(run|shell):", text, re.MULTILINE)
+    for body in re.findall(r"^def \w+\([^\n]*\):\n((?:    [^\n]*\n|\n)+)", text, re.MULTILINE):
+        words = re.sub(r'"""[\s\S]*?"""', "", body)
+        assert not re.search(r"^\s+(for|while|with|try)\b.*:$", words, re.MULTILINE), body  # that is the package's part
+
+
+def tool(*words):
+    done = subprocess.run(
+        [Path(sys.executable).parent / words[0], *words[1:]], cwd=ROOT, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+LINT = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+LINTERS = [command.strip() for command in re.findall(r"\$\(BIN\)/([^&\n]+)", LINT)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LINTERS)
+def test_make_lint_has_nothing_to_say(command):
+    code, said = tool(*command.split())
+    assert code == 0, said
+
+
+def test_make_lint_reads_the_rules_too():
+    assert {"ruff", "snakefmt", "snakemake"} == {command.split()[0] for command in LINTERS}
