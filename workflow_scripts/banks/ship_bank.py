@@ -1,6 +1,7 @@
 """Put a bank of a run into the package, with a card that says what it is made of and what it did in that run.
 
-python workflow_scripts/banks/ship_bank.py results/study --bank BANK --arm ARM --name NAME [--control ARM=WORDS ...]
+python workflow_scripts/banks/ship_bank.py results/study --bank BANK --arm ARM --protocol PROTOCOL --recipe RECIPE \\
+    --name NAME [--control ARM=WORDS ...]
 
 Every number of the card is read from the run's files; the card holds these arguments, so that a test makes it again.
 """
@@ -32,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--control", action="append", default=[], help="another arm that tells what matters, with words"
     )
-    parser.add_argument("--protocol", default="controlled")
-    parser.add_argument("--recipe", default="stepwise")
+    parser.add_argument("--protocol", required=True, help="that the effect was measured under")
+    parser.add_argument("--recipe", required=True, help="of the trainings it was measured on")
     parser.add_argument("--replica", type=int, default=0, help="the replica whose bank it is")
     return parser
 
