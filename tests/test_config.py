@@ -22,9 +22,9 @@ from informed_init.plan import (
 from informed_init.plan.checks import check_config
 from informed_init.report.figures.curves import curve_table
 from repository import ROOT, Repository
+from small_config import PAPER
 from test_figures import diverge, make_curves
 
-PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 EXPANDED = families.expanded(PAPER)
 
 

@@ -4,7 +4,6 @@ import copy
 import re
 
 import pytest
-import yaml
 from informed_init.declarations import architectures, initializers
 from informed_init.errors import InputError
 from informed_init.plan import families, paths, trainings
@@ -12,9 +11,9 @@ from informed_init.plan.checks import check_config
 from informed_init.plan.checks.names import file_names, rule_names
 from informed_init.plan.checks.schema import schema
 from informed_init.tasks import catalog
-from repository import ROOT, Repository
+from repository import Repository
+from small_config import PAPER
 
-PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 NAN, INFINITE = float("nan"), float("inf")
 
 

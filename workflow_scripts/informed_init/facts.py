@@ -60,7 +60,7 @@ def method(facts: Facts) -> str:
     The initializer, or of one that draws filters from a bank the bank's method; an arm whose bank lacks one property of the
     others (training, dead taps, its own scale) is named after that.
     """
-    if facts.get("rescale", "none") != "none":
+    if facts.get("rescale", "none") not in ("none", "auto"):
         return "rescaled"
     if not facts.get("trained", True):
         return "untrained"
