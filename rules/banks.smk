@@ -68,8 +68,8 @@ rule compare_alignment:
             architectures()[drawings.alignment_architecture(config)].module,
         ),
     output:
-        csv="<results>/tables/alignment.csv",
-        markdown="<results>/tables/alignment.md",
+        csv=update("<results>/tables/alignment.csv"),
+        markdown=update("<results>/tables/alignment.md"),
     log:
         log_file("compare_alignment"),
     benchmark:

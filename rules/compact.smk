@@ -9,8 +9,8 @@ rule search_rung:
         earlier=lambda wildcards: search_plan.rung_files(config, int(wildcards.rung)),
         code=code("runs/search_rung.py", architectures()["compact"].module),
     output:
-        rows="<results>/search/rung{rung}/{block}.csv",
-        record="<results>/search/rung{rung}/{block}.json",
+        rows=update("<results>/search/rung{rung}/{block}.csv"),
+        record=update("<results>/search/rung{rung}/{block}.json"),
     log:
         log_file("search_rung/{rung}-{block}"),
     benchmark:
@@ -85,10 +85,10 @@ rule train_compact:
             ].module,
         ),
     output:
-        curves="<results>/compact/{model}/{block}.csv",
-        confusion="<results>/compact/{model}/{block}-confusion.csv",
-        features="<results>/compact/{model}/{block}-features.csv",
-        record="<results>/compact/{model}/{block}.json",
+        curves=update("<results>/compact/{model}/{block}.csv"),
+        confusion=update("<results>/compact/{model}/{block}-confusion.csv"),
+        features=update("<results>/compact/{model}/{block}-features.csv"),
+        record=update("<results>/compact/{model}/{block}.json"),
     log:
         log_file("train_compact/{model}-{block}"),
     benchmark:

@@ -8,7 +8,7 @@ rule measure_alignment:
             architectures()[drawings.alignment_architecture(config)].module,
         ),
     output:
-        "<results>/measured/alignment.csv",
+        update("<results>/measured/alignment.csv"),
     log:
         log_file("measure_alignment"),
     benchmark:
@@ -66,7 +66,7 @@ rule measure_bank:
         bank=drawn_bank,
         code=code("banks/measure_bank.py"),
     output:
-        "<results>/measured/bank.csv",
+        update("<results>/measured/bank.csv"),
     log:
         log_file("measure_bank"),
     benchmark:
@@ -130,7 +130,7 @@ rule measure_live_taps:
             architectures()[config["architecture"]].module,
         ),
     output:
-        "<results>/measured/live_taps.csv",
+        update("<results>/measured/live_taps.csv"),
     log:
         log_file("measure_live_taps"),
     benchmark:
@@ -190,7 +190,7 @@ rule measure_cosine:
             architectures()[config["architecture"]].module,
         ),
     output:
-        "<results>/measured/cosine.csv",
+        update("<results>/measured/cosine.csv"),
     log:
         log_file("measure_cosine"),
     benchmark:

@@ -7,9 +7,11 @@ rule measure_walsh:
             architectures()[wildcards.architecture].module,
         ),
     output:
-        losses="<results>/measured/walsh/{dataset}/{architecture}/losses.csv",
-        distances="<results>/measured/walsh/{dataset}/{architecture}/distances.csv",
-        codes="<results>/measured/walsh/{dataset}/{architecture}/codes.csv",
+        losses=update("<results>/measured/walsh/{dataset}/{architecture}/losses.csv"),
+        distances=update(
+            "<results>/measured/walsh/{dataset}/{architecture}/distances.csv"
+        ),
+        codes=update("<results>/measured/walsh/{dataset}/{architecture}/codes.csv"),
     log:
         log_file("measure_walsh/{dataset}-{architecture}"),
     benchmark:

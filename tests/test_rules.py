@@ -31,6 +31,17 @@ def test_a_rule_that_does_work_says_all_that_is_to_be_known_of_it(path):
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_a_job_of_more_than_seconds_does_not_take_away_what_was_there_before_it_has_something_new(path):
+    """Snakemake removes the other outputs before a job and after its failure, and then may say that nothing is to be done."""
+    for rule in re.split(r"^ *rule ?\w*:\n", path.read_text(), flags=re.MULTILINE)[1:]:
+        if "script:" in rule and "localrule" not in rule and "output:" in rule:
+            outputs = re.sub(r"\(\s+", "(", re.search(r"output:\n([\s\S]*?)^ *log:", rule, re.MULTILINE)[1])
+            assert outputs.count("update(") == len(
+                re.findall(r"^ +(\w+=)?\[?(update|\"|f\")", outputs, re.MULTILINE)
+            ), outputs
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_no_rule_runs_code_of_its_own(path):
     text = path.read_text()
     assert not re.search(r"^ *(run|shell):", text, re.MULTILINE)

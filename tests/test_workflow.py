@@ -209,7 +209,7 @@ def test_a_kill_loses_nothing_and_changes_nothing(finished, tmp_path):
     repository.snakemake("--unlock")
     repository.run("results/mini/curves/controlled/stepwise/euclid-k2/000-001.csv")
     (log,) = repository.results("logs/train_arm/*").values()
-    assert b"taken over from an interrupted job" in log
+    assert b"taken over from an earlier job" in log
     again, before = (r.results("curves/controlled/stepwise/euclid-k2/*") for r in (repository, finished))
     assert again == before and len(again) == 1
 

@@ -6,7 +6,7 @@ teacher and code) and what the curves were (their checksum), so both together vo
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +54,31 @@ def finished_replicas(
             mine = [row for row in rows if row["replica"] == str(number)]
             found[number] = Replica(mine, trainings, own, path, facts)
     return found
+
+
+def finished_tables(
+    digest: str, record: Path, tables: Mapping[str, Path]
+) -> Iterator[tuple[dict, dict[str, list[dict[str, str]]]]]:
+    """The records beside ``record`` that tell of the same ``digest``, each with the rows of its tables.
+
+    ``tables`` are where the job of ``record`` writes; those of another block have its name in their place. A block whose
+    tables are not what its record says is left out.
+    """
+    for path in sorted(record.parent.glob("*.json")):
+        try:
+            told = json.loads(path.read_text())
+            if told["digest"] != digest:
+                continue
+            rows = {}
+            for kind, table in tables.items():
+                beside = table.with_name(table.name.replace(record.stem, path.stem, 1))
+                if told["sha256"][kind] != file_digest(beside):
+                    raise ValueError
+                with open(beside, newline="") as file:
+                    rows[kind] = list(csv.DictReader(file))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        yield told, rows
 
 
 def _whole(record: Path, curves: Path) -> dict:

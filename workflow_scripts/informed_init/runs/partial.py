@@ -17,14 +17,17 @@ from ..files import load_tensors, save_tensors, verified_digest, write_text
 
 
 class Partial:
-    """Finished pieces of an unfinished job, in ``<folder>/<digest>``; removed when the job is done."""
+    """Finished pieces of an unfinished job, in ``<folder>/<digest>``; removed when the job is done. ``known`` are pieces that
+    finished jobs made, by name."""
 
-    def __init__(self, folder: str | Path, digest: str):
-        self.folder = Path(folder) / digest
+    def __init__(self, folder: str | Path, digest: str, known: Mapping[str, list[dict]] | None = None):
+        self.folder, self.known = Path(folder) / digest, known or {}
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, name: str) -> list[dict] | None:
         """The rows of a finished training, or None; a file that a crash of the machine left half-written counts as none."""
+        if name in self.known:
+            return self.known[name]
         try:
             return json.loads((self.folder / f"{name}.json").read_text())
         except (FileNotFoundError, json.JSONDecodeError):

@@ -11,10 +11,10 @@ class Progress:
         self.done = self.trained = 0
         self.seconds = 0.0
 
-    def resumed(self, name: str, why: str = "taken over from an interrupted job") -> None:
-        """A training that an earlier job finished, an interrupted one if not said otherwise."""
+    def resumed(self, name: str) -> None:
+        """A training that an earlier job finished."""
         self.done += 1
-        self.log(f"[{self.done}/{self.total}] {name}: {why}")
+        self.log(f"[{self.done}/{self.total}] {name}: taken over from an earlier job")
 
     def finished(self, name: str, row: Mapping, seconds: float) -> None:
         """A training that this job finished."""

@@ -41,7 +41,7 @@ def train_sources(
     for task, network, curves in zip(spec["tasks"], outputs["networks"], outputs["curves"], strict=True):
         digest = digest_of({**spec, "tasks": [task]}, files)
         if _made_from(network) == digest and Path(curves).is_file():
-            progress.resumed(task["name"], "made from the same before")
+            progress.resumed(task["name"])
             continue
         piece = Partial(partial, digest)
         unfinished.append(piece)
