@@ -20,14 +20,15 @@ from torch import Tensor, nn
 
 from ..seeds import generator
 from .epochs import begin_epoch
-from .live_taps import LiveNetwork, copied, map_sizes, replaceable
+from .live_taps import LiveNetwork, Sizes, copied, recorded_sizes, replaceable
 from .recipe import Recipe
 
 IMAGES = 4
 # Of the largest entry of each tensor, and of all together. Forms that are right were off by 1e-10 at most (the deep networks
 # of the registry, float64), those that are wrong by 1e-3 and more.
 TOLERANCE, TOLERANCE_OF_ALL = 1e-6, 1e-11
-LARGE = 2**20  # entries of a tensor beyond which its rows' sums and lengths are compared
+LARGE = 2**20  # entries of a matrix beyond which its gradient is not taken
+MANY = 2**12  # entries of a tensor beyond which its rows' sums and lengths are compared
 # they draw a number for every entry, in the order in which the entries lie in memory
 DRAWING = (nn.Dropout, nn.AlphaDropout, nn.RReLU)
 
@@ -90,7 +91,7 @@ def choose(model: nn.Module, input_size: tuple[int, int, int], live: bool = True
             reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             _warn(f"the network is trained as it is, which takes longer: it cannot be tried in another form ({reason})")
             return Form()
-        sizes, left = replaceable(model, *trial.map_sizes) if live else ({}, {})
+        sizes, left = replaceable(model, *trial.sizes) if live else ({}, {})
         form = Form(sizes, True, trial.recordable)
         if not trial.holds(form):
             form = _what_holds(trial, form)
@@ -121,7 +122,8 @@ def _what_holds(trial: "Trial", form: Form) -> Form:
 
 
 class Trial:
-    """One batch through copies of a network in float64. ``map_sizes`` as the function; ``recordable`` as in :class:`Form`.
+    """One batch through copies of a network in float64. ``sizes`` as from :func:`recorded_sizes`; ``recordable`` as in
+    :class:`Form`.
 
     Raises whatever keeps the network from being copied or from running in float64.
     """
@@ -141,24 +143,24 @@ class Trial:
                 parameter.requires_grad_(False)
         images = torch.randn((IMAGES, *input_size), generator=generator("trial images"))
         self.images = images.to(**wide)
-        self.map_sizes = map_sizes(self._copy(()), input_size)
         self.recordable = True
-        self.expected = self._outcome(Form())
+        self.expected, self.sizes = self._outcome(Form())
         if not self.expected["logits"].isfinite().all():
             raise ValueError("its outputs are not finite")
 
     def holds(self, form: Form) -> bool:
         """True if the network in this form computes and learns the same."""
         try:
-            found = self._outcome(form)
+            found, _ = self._outcome(form)
         except torch.OutOfMemoryError:
             raise
         except Exception:  # a forward that this form breaks, in whatever way
             return False
         return _same(found, self.expected)
 
-    def _outcome(self, form: Form) -> dict[str, Tensor | None]:
-        """What a step computes in training and an evaluation after it: outputs, gradients, and the state that remains."""
+    def _outcome(self, form: Form) -> tuple[dict[str, Tensor | None], tuple[Sizes, Sizes]]:
+        """What a step computes in training and an evaluation after it: outputs, gradients, and the state that remains; and the
+        sizes of maps."""
         self.base.zero_grad(set_to_none=True)  # an earlier trial may have broken off
         model = self._copy(form.sizes)
         formed = Formed(model, form)
@@ -169,7 +171,8 @@ class Trial:
         begin_epoch(model, 0.5, ("trial",), 1)
         before = _python_state(model, self.device)
         # the copy's and, for hooks that refer to it, the network's own
-        with _spoiled([*formed.live.replaced.values(), *(self.model.get_submodule(name) for name in form.sizes)]):
+        unused = [*formed.live.replaced.values(), *(self.model.get_submodule(name) for name in form.sizes)]
+        with _spoiled(unused), recorded_sizes(model) as sizes:
             logits = model(images)
             loss = logits * torch.randn(logits.shape, generator=generator("trial loss")).to(logits)
             loss.sum().backward()
@@ -179,7 +182,7 @@ class Trial:
                 evaluation = model.eval()(images.detach())
         found = {"logits": logits.detach(), "evaluation": evaluation, "gradient": images.grad} | _gradients(formed)
         formed.live.restore()
-        return found | {f"state of {name}": _digest(tensor) for name, tensor in model.state_dict().items()}
+        return found | {f"state of {name}": _digest(tensor) for name, tensor in model.state_dict().items()}, sizes
 
     def _copy(self, names: Collection[str]) -> nn.Module:
         """A copy of the network that shares all but the kernels and the layers ``names``: classifiers may be large."""
@@ -230,7 +233,7 @@ def _gradients(formed: Formed) -> dict[str, Tensor | None]:
 def _digest(tensor: Tensor) -> Tensor:
     """The tensor itself as floating-point numbers, or of a large one the sum and the length of every row."""
     tensor = tensor if tensor.is_floating_point() or tensor.is_complex() else tensor.double()
-    if tensor.numel() <= LARGE or tensor.dim() < 2:
+    if tensor.numel() <= MANY or tensor.dim() < 2:
         return tensor.detach().clone()
     rows = tensor.detach().flatten(1)
     return torch.stack((rows.sum(1), torch.linalg.vector_norm(rows, dim=1)))

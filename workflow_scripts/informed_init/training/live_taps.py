@@ -12,7 +12,8 @@ show (that other code reads its weights, say) :mod:`.form` finds by trying.
 
 import copy
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -40,29 +41,24 @@ def copied(model: nn.Module, known: Mapping[int, object] | None = None) -> nn.Mo
     return copy.deepcopy(model, known)
 
 
-def map_sizes(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[Sizes, Sizes]:
-    """Every ``Conv2d``'s input height and width for ``(c, h, w)`` images, one entry a call: in training and in evaluation.
-
-    ``model``'s modes and batch statistics change: hand in a copy.
-    """
-    parameter = next(model.parameters())
-    images = torch.randn((2, *input_size), generator=generator("map sizes")).to(parameter)
+@contextmanager
+def recorded_sizes(model: nn.Module) -> Iterator[tuple[Sizes, Sizes]]:
+    """Notes every ``Conv2d``'s input height and width inside the block, one entry a call: in training and in evaluation."""
     found: tuple[Sizes, Sizes] = {}, {}
-    for training, sizes in zip((True, False), found, strict=True):
-        hooks = [
-            module.register_forward_pre_hook(
-                lambda _, inputs, name=name, sizes=sizes: sizes.setdefault(name, []).append(tuple(inputs[0].shape[-2:]))
-            )
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Conv2d)
-        ]
-        try:
-            with own_random_state():
-                model.train(training)(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
-    return found
+
+    def note(name: str, inputs: tuple) -> None:
+        found[0 if model.training else 1].setdefault(name, []).append(tuple(inputs[0].shape[-2:]))
+
+    hooks = [
+        module.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs))
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _axes(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[MapAxis, MapAxis]:
@@ -77,7 +73,11 @@ def live_taps(model: nn.Module, input_size: tuple[int, int, int]) -> dict[str, T
     Returns a boolean ``(kh, kw)`` tensor per ``Conv2d`` that runs, by name. A dead tap's gradient is exactly zero.
     """
     convs = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
-    training, evaluation = map_sizes(copied(model), input_size)
+    parameter, model = next(model.parameters()), copied(model)  # batch statistics and modes change
+    images = torch.randn((2, *input_size), generator=generator("live taps")).to(parameter)
+    with own_random_state(), recorded_sizes(model) as (training, evaluation):
+        model.train()(images)
+        model.eval()(images)
     masks = {}
     for name, conv in convs.items():
         if name not in training and name not in evaluation:
@@ -188,7 +188,7 @@ def why_not_plain(conv: nn.Conv2d) -> str | None:
 
 def replaceable(model: nn.Module, training: Sizes, evaluation: Sizes) -> tuple[Sizes, dict[str, str]]:
     """The convolutions that are worth replacing and plain by all that their attributes show, with their size; and why each
-    other that would be worth it is not. Sizes as from :func:`map_sizes`."""
+    other that would be worth it is not. Sizes as from :func:`recorded_sizes`."""
     names = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
     owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
     found, left = {}, {}
