@@ -96,6 +96,15 @@ def test_a_teacher_has_seen_the_same_images():
     )
 
 
+def test_a_network_grows_into_one_of_its_own_kind():
+    said = (
+        "families.net2net.across: mnist-wider is of architecture 'squeezenet', its teacher mnist-teacher of 'lenet-bn'"
+    )
+    config = copy.deepcopy(SMALL)
+    config["arms"]["wider"]["architecture"] = "squeezenet"
+    assert refusal(config).startswith(said)
+
+
 def test_tf32_needs_cuda():
     config = changed("device", "cpu")
     config["recipes"]["stepwise"]["precision"] = "tf32"

@@ -99,5 +99,11 @@ def _check_teacher(where: str, config: Mapping, arm: str, images: Sequence[int])
     if taught != images:
         wrong = f"{arm} is trained on images of {images}, its teacher {teacher} under recipe {recipe!r} on {taught}"
         refuse(where, wrong, "give both recipes the same image_size and grayscale")
-    _check_images(where, teacher, arm_setting(config, teacher, "architecture"), taught, f"recipe {recipe!r}")
+    networks = [arm_setting(config, name, "architecture") for name in (arm, teacher)]
+    if len({architectures()[network].module for network in networks}) > 1:
+        wrong = (
+            f"{arm} is of architecture {networks[0]!r}, its teacher {teacher} of {networks[1]!r}, which is other code"
+        )
+        refuse(where, wrong, "grow a network into a wider or deeper one of the same file")
+    _check_images(where, teacher, networks[1], taught, f"recipe {recipe!r}")
     _check_precision(config, recipe)
