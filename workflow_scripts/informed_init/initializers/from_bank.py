@@ -24,7 +24,7 @@ from ..banks.shipped import find_bank
 from ..channels.normalization import normalizers
 from ..errors import InputError
 from ..settings import Count
-from .layers import Weight, he_std, kind_of, say_left
+from .layers import Weight, he_std, kind_of, say_left, shape_of
 from .registry import initializer
 
 Rescale = Literal["auto", "none", "he"]
@@ -57,7 +57,7 @@ class Target:
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """One filter ``(n, kh, kw)`` for each pair of channels."""
-        drawn = self.layer.draw(self.conv.weight.shape[0] * self.conv.weight.shape[1], generator)
+        drawn = self.layer.draw(self.conv.out_channels * shape_of(self.conv)[1], generator)
         if self.spread:
             drawn = drawn + self.spread * torch.randn(drawn.shape, generator=generator)
         return drawn
@@ -65,8 +65,9 @@ class Target:
     def fill_(self, weight: Tensor) -> None:
         """Write ``weight`` where the bank speaks; taps it was not built from keep the network's own initialization."""
         own, live = Weight(self.fit.name, self.conv), self.layer.live
-        weight = weight.view(own.get().shape).to(own.get())
-        weight = weight if live is None else torch.where(live.to(weight.device), weight, own.get())
+        weight = weight.view(shape_of(self.conv))
+        if live is not None:
+            weight = torch.where(live.to(own.get().device), weight.to(own.get()), own.get())
         own.set_(weight, self.why, self.detail)
 
 
@@ -80,7 +81,7 @@ def _spread(conv: nn.Conv2d, layer: LayerBank) -> float:
 
     Filters of a depthwise layer do not add up, so that with two centers its channels would be two, over and over.
     """
-    if conv.weight.shape[1] > 1 or layer.covariance is not None or len(layer.filters) >= conv.weight.shape[0]:
+    if shape_of(conv)[1] > 1 or layer.covariance is not None or len(layer.filters) >= conv.out_channels:
         return 0.0
     return math.sqrt(max(layer.std**2 - layer.drawn_std() ** 2, 0.0))
 
@@ -169,7 +170,7 @@ def he_scaled_(
     """Gaussian noise at the standard deviation that drawing from the bank would have: the bank's scale without its
     shapes. Settings and errors are those of ``clustered``."""
     for target in targets(model, "he-scaled", bank, layers, match, rescale):
-        target.fill_(torch.randn(target.conv.weight.shape, generator=generator) * target.std)
+        target.fill_(torch.randn(shape_of(target.conv), generator=generator) * target.std)
 
 
 @initializer("shuffled", needs="convolutions")

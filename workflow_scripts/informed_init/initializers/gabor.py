@@ -10,7 +10,7 @@ from ..banks.bank import bankable_layers, first_layers
 from ..channels.normalization import normalizers
 from ..errors import InputError
 from ..settings import Count, Seed
-from .layers import Weight, he_std, kind_of, say_left
+from .layers import Weight, he_std, kind_of, say_left, shape_of
 from .registry import initializer
 
 Grid = Literal["published", "centered"]
@@ -75,4 +75,4 @@ def gabor_(
         else:
             filters = filters * (he_std(conv) / filters.square().mean().sqrt())
             why = "gabor filters at He's scale" + (": no normalization follows" if rescale == "auto" else "")
-        Weight(name, conv).set_(filters[:, None].expand_as(conv.weight), why, f"then {norm}" if norm else "")
+        Weight(name, conv).set_(filters[:, None].expand(shape_of(conv)), why, f"then {norm}" if norm else "")

@@ -112,11 +112,16 @@ def kind_of(module: nn.Module) -> str:
         return "attention"
     if not isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):
         return "linear layer"
-    size = "x".join(map(str, module.kernel_size))
     how = "transposed " if isinstance(module, TRANSPOSED) else ""
     depthwise = "depthwise " if module.groups > 1 and module.groups == module.in_channels else ""
-    dimensions = "" if len(module.kernel_size) == 2 else f"{len(module.kernel_size)}-d "
-    return f"{how}{depthwise}{size} {dimensions}convolution".strip()
+    if len(module.kernel_size) == 1:
+        return f"{how}{depthwise}1-d convolution of {module.kernel_size[0]}"
+    return f"{how}{depthwise}{'x'.join(map(str, module.kernel_size))} convolution"
+
+
+def shape_of(conv: nn.Conv2d) -> tuple[int, int, int, int]:
+    """The shape of a convolution's weight, also where reading the weight computes it."""
+    return (conv.out_channels, conv.in_channels // conv.groups, *conv.kernel_size)
 
 
 def say_left(model: nn.Module, what: str, reasons: Mapping[nn.Module, str]) -> None:
