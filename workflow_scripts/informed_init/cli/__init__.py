@@ -35,7 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]  # list is a subcommand here
     parser = _Parser(prog="informed-init", description="Initialize neural networks well, and compare.")
     parser.add_argument("--version", action="version", version=f"informed-init {__version__}")
     places = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -44,7 +44,8 @@ def center(weight: Tensor) -> Tensor:
 
 @initializer("zero")
 def zero_(model: nn.Module, *, generator: torch.Generator) -> None:
-    """Set all weights and biases to zero. Without normalization no hidden layer ever gets a gradient: only the head's bias can learn.
+    """Set all weights and biases to zero. Without normalization no hidden layer ever gets a gradient: only the head's bias
+    can learn.
 
     One gradient on random images is tried, and the report holds a caution if it shows that.
     """
