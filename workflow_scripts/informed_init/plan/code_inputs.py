@@ -39,7 +39,10 @@ def _imports(path: Path) -> tuple[Path, ...]:
 
 
 def _statements(parent: ast.AST) -> Iterator[ast.stmt]:
-    """Every statement in a piece of code, nested ones included; expressions hold no import, and are most of the nodes."""
+    """Every statement in a piece of code, nested ones included, but those for type checkers alone, which never run; expressions
+    hold no import, and are most of the nodes."""
+    if isinstance(parent, ast.If) and getattr(parent.test, "id", None) == "TYPE_CHECKING":
+        return
     for part in ("body", "orelse", "finalbody", "handlers", "cases"):
         for node in getattr(parent, part, ()):
             yield node
