@@ -399,7 +399,7 @@ def check_report(model, before, report):
     rows = {row.name: row for row in report.rows}
     shared = dict(model.named_parameters(remove_duplicate=False))
     assert set(shared) <= set(rows)
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))
     for name, row in rows.items():
         tensor = shared[name] if name in shared else model.get_buffer(name)
         changed = not torch.equal(tensor, before[name])
@@ -463,7 +463,16 @@ def test_every_classifier_of_torchvision(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["regnet_x_400mf", "regnet_y_1_6gf", "inception_v3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inception_v3",
+        *(f"regnet_x_{size}" for size in ("400mf", "800mf", "1_6gf", "3_2gf", "8gf", "16gf")),
+        *(
+            f"regnet_y_{size}" for size in ("400mf", "800mf", "1_6gf", "3_2gf", "8gf")
+        ),  # larger ones differ in numbers alone
+    ],
+)
 def test_classifiers_of_torchvision_that_are_made_with_memory(name):
     settings = {"init_weights": False} if name == "inception_v3" else {}
     model = built(torchvision.models.get_model, name=name, **settings)

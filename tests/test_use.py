@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from informed_init.banks.bank import Bank
 from informed_init.banks.shipped import FOLDER, cards
-from informed_init.cli import main
+from informed_init.cli import commands, main
 from informed_init.declarations import PACKAGE, declared, initializers, unreadable
 from informed_init.errors import InputError
 from informed_init.files import load_tensors
@@ -340,3 +341,32 @@ def test_the_tests_of_use_pass_against_the_installed_wheel(site, tmp_path):
     assert done.returncode == 0, done.stdout[-3000:]
     where = installed(site[1], "-c", "import informed_init; print(informed_init.__file__)", cwd=tmp_path).stdout
     assert str(site[1]) in where
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_examples_of_the_page_run_in_their_order(tmp_path, monkeypatch):
+    pytest.importorskip("torchvision")
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "use.md").read_text(), re.DOTALL)
+    names: dict = {}
+    with torch.random.fork_rng():
+        for example in examples:
+            exec(compile(example, "docs/use.md", "exec"), names)
+    assert len(examples) == 4 and [row.name for row in names["report"].set] == ["fc.weight"]
+    assert Bank.load("mine.safetensors").facts["k"] == 3
+
+
+def test_the_page_shows_a_report_as_it_is():
+    text = (ROOT / "docs" / "use.md").read_text()
+    model = pytest.importorskip("torchvision").models.resnet50(num_classes=37)
+    printed = str(informed_init.initialize_(model, "clustered", bank=NAME, generator=0)).splitlines()
+    shown = re.search(r"```\n(clustered: .*?)```", text, re.DOTALL)[1].splitlines()
+    plain = [" ".join(re.sub(r"\d+\.\d+", "#", line).split()) for line in printed]  # what was there before is drawn
+    assert all(" ".join(re.sub(r"\d+\.\d+", "#", line).split()) in plain for line in shown)
+
+
+def test_the_page_names_every_subcommand():
+    text = (ROOT / "docs" / "use.md").read_text()
+    assert set(re.findall(r"informed-init ([a-z]+)", text)) - {"list"} == set(commands()) - {"list"}

@@ -3,18 +3,16 @@
 The package can be called: ``informed_init.banks()`` lists the banks that ship.
 """
 
+import importlib
 import sys
 from types import ModuleType
 
-from .shipped import Card, Cards, cards
-
-__all__ = ["Card", "Cards", "cards"]
-
 
 class _Callable(ModuleType):
-    def __call__(self) -> Cards:
-        """The banks that ship, each with its card; ``print`` shows them as a table."""
-        return cards()
+    def __call__(self):
+        """The banks that ship, each with its card (:class:`.shipped.Cards`); ``print`` shows them as a table."""
+        # by name: a job that needs one module of this package must not run again when another is edited
+        return importlib.import_module(".shipped", __name__).cards()
 
 
 sys.modules[__name__].__class__ = _Callable

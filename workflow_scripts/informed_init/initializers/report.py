@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from .transaction import Held, Snapshot
 
+BLOCK = 4096
+
 
 @dataclass(frozen=True)
 class Row:
@@ -173,12 +175,14 @@ def scale(tensor: Tensor) -> float | None:
     """Root mean square, the standard deviation about zero; None for an empty tensor."""
     if tensor.numel() == 0:
         return None
-    values = tensor.detach()
+    values = tensor.detach().reshape(-1)
     values = values if values.is_floating_point() or values.is_complex() else values.double()
-    wide = (
-        torch.complex128 if values.is_complex() else torch.float64 if values.dtype == torch.float64 else torch.float32
-    )
-    norm = torch.linalg.vector_norm(values, dtype=wide).item()
+    narrow = values.dtype in (torch.float16, torch.bfloat16)
+    # in blocks: one sum over 100 million squares in float32 loses its last digits by the percent
+    whole = len(values) // BLOCK * BLOCK
+    parts = [values[:whole].view(-1, BLOCK), values[whole:].view(1, -1)]
+    norms = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float32 if narrow else None) for part in parts]
+    norm = torch.linalg.vector_norm(torch.cat(norms)).item()
     return norm / tensor.numel() ** 0.5
 
 
