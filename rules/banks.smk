@@ -1,4 +1,4 @@
-# Banks: what the filters of a replica's sources have in common; one job builds a bank for a block of replicas.
+# Banks: what the filters of a replica's sources have in common; one job builds a bank for a block of replicas, or several.
 for block in banks.bank_blocks(config):
 
     rule:
@@ -14,50 +14,46 @@ for block in banks.bank_blocks(config):
         benchmark:
             benchmark_file(f"build_bank/{{bank}}-{block}")
         wildcard_constraints:
-            bank=f"(?!({ALIGNED})/){paths.NAME}",
+            bank=f"(?!({BANKS_TOGETHER})/){paths.NAME}",
         conda:
             CPU_ENV
         threads: 1
         resources:
             **needs(mem_mb=4000, runtime=60),
         params:
-            **sources.source_images(config),
-            spec=lambda wildcards: banks.banks(config)[wildcards.bank],
-            replicas=work.block_members(block),
-            source_tasks=sources.source_tasks(config),
+            banks=lambda wildcards: bank_specs([wildcards.bank]),
+            sources=sources.sources_told(config),
         message:
             f"Building bank {{wildcards.bank}}, replicas {block}"
         script:
             "../workflow_scripts/banks/build_bank.py"
 
-    rule:
-        name:
-            f"align_sources_{block}"
-        input:
-            unpack(partial(bank_inputs, block)),
-        output:
-            banks=update(paths.banks("{bank}", block)),
-            checksums=update(paths.checksums(paths.banks("{bank}", block))),
-        log:
-            log_file(f"align_sources/{{bank}}-{block}"),
-        benchmark:
-            benchmark_file(f"align_sources/{{bank}}-{block}")
-        wildcard_constraints:
-            bank=ALIGNED,
-        conda:
-            CPU_ENV
-        threads: 1
-        resources:
-            **needs(mem_mb=4000, runtime=60),
-        params:
-            **sources.source_images(config),
-            spec=lambda wildcards: banks.banks(config)[wildcards.bank],
-            replicas=work.block_members(block),
-            source_tasks=sources.source_tasks(config),
-        message:
-            f"Aligning sources {{wildcards.bank}}, replicas {block}"
-        script:
-            "../workflow_scripts/banks/align_sources.py"
+    for number, names in enumerate(banks.shared_banks(config)):
+
+        rule:
+            name:
+                f"build_banks_{number}_{block}"
+            input:
+                **large(inputs.banks_inputs(config, names, block)),
+            output:
+                banks=update(paths.banks_of(names, block)),
+                checksums=update(paths.checksums(paths.banks_of(names, block))),
+            log:
+                log_file(f"build_bank/{number}-{block}"),
+            benchmark:
+                benchmark_file(f"build_bank/{number}-{block}")
+            conda:
+                CPU_ENV
+            threads: 1
+            resources:
+                **needs(mem_mb=4000, runtime=240),
+            params:
+                banks=bank_specs(names),
+                sources=sources.sources_told(config),
+            message:
+                f"Building {len(names)} banks, {names[0]} and others, replicas {block}"
+            script:
+                "../workflow_scripts/banks/build_bank.py"
 
 
 rule compare_alignment:

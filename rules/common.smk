@@ -1,10 +1,14 @@
 # Checks the config before anything else and offers the helpers that rules share; their logic lives in the package.
+import gc
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+# nearly all that Snakemake makes lives to the end: looking for what does not takes it a sixth of a dry run
+gc.set_threshold(100_000)
 
 # the package, for the rules and (through the environment) for every job's script, on a cluster's nodes as well
 PACKAGE = str(Path(workflow.basedir) / "workflow_scripts")
@@ -45,7 +49,7 @@ except InputError as error:
 config = families.expanded(config)
 SHARED = work.any_of(sharing.shared_folders(config))
 TEACHERS = work.any_of(arms.teachers(config))
-ALIGNED = work.any_of(banks.aligned_banks(config))
+BANKS_TOGETHER = work.any_of(sum(banks.shared_banks(config), []))
 PICTURES = work.any_of(datasets.owned(config))
 GPUS = work.gpus_per_job(config["device"])
 CPU_ENV = "../envs/cpu.yaml"
@@ -140,6 +144,11 @@ def job_arms(job, wildcards):
 def bank_inputs(block, wildcards):
     """What a bank is built from for a block of replicas: sources and code."""
     return large(inputs.bank_inputs(config, wildcards.bank, block))
+
+
+def bank_specs(names):
+    """What a job is told of each of its banks."""
+    return {name: banks.banks(config)[name] for name in names}
 
 
 def source_spec(block, wildcards):

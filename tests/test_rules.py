@@ -1,11 +1,13 @@
 """Rules and code pass the linters, and every rule that does work says what it does, where it writes, and what it needs."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from informed_init.plan import code_inputs
 from repository import ROOT
 
 RULES = sorted((ROOT / "rules").glob("*.smk"))
@@ -70,3 +72,51 @@ def test_make_lint_has_nothing_to_say(command):
 
 def test_make_lint_reads_the_rules_too():
     assert {"ruff", "snakefmt", "snakemake"} == {command.split()[0] for command in LINTERS}
+
+
+# ---------------------------------------------------------------- code as inputs
+
+
+def imports_of(path):
+    """The modules that a file imports when it runs, by Python's own reading of it."""
+
+    def running(node):
+        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+            return
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from running(child)
+
+    found = [node for node in running(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {ast.unparse(node) for node in found}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow_scripts").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_import_is_missed_and_none_is_made_up_that_names_the_package(path):
+    found = {ast.unparse(node) for node in code_inputs._statements(path.read_text())}
+    assert imports_of(path) <= found
+    assert not [line for line in found - imports_of(path) if line.startswith("from .")]
+
+
+def test_imports_are_found_however_they_are_written():
+    text = '''
+"""
+import nothing of the kind is meant here
+"""
+import a.b, c  # noqa
+from . import (
+    d,  # a comment
+    e,
+)
+if TYPE_CHECKING:
+    from .types import T
+
+    from .more import U
+def f():
+    from ..g import h as i
+try:
+    import j
+except ImportError: pass
+'''
+    found = [ast.unparse(node) for node in code_inputs._statements(text)]
+    assert found == ["import a.b, c", "from . import d, e", "from ..g import h as i", "import j"]

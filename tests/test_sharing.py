@@ -97,6 +97,19 @@ def test_a_bank_waits_only_for_sources_that_its_replicas_draw(name):
     assert sources.pretrained_sources(config, [0]) == [choose_source(names, 0)]
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_banks_share_a_job_if_arms_do_and_only_those_that_the_run_draws_from(name):
+    config = run(name)
+    drawn = {banks.bank_name(spec) for _, _, arm in cells(config) if (spec := banks.bank_spec(config, arm))}
+    together = banks.shared_banks(config)
+    assert all(1 < len(part) <= config.get("share", 1) and set(part) <= drawn for part in together)
+    known = banks.banks(config)
+    for part in together:
+        assert len({(known[n]["architecture"], bool(known[n]["layers"]), known[n]["trained"]) for n in part}) == 1
+    alone = drawn - {name for part in together for name in part}
+    assert len(alone) == len(drawn) if config.get("share", 1) == 1 else len(together) + len(alone) < len(drawn)
+
+
 # ---------------------------------------------------------------- what a job does
 
 

@@ -1,12 +1,14 @@
 """Draws that a plan must know before any job starts, without torch, and that jobs make in the same way."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from .errors import InputError
 from .seeds import derive_seed
 
 
-def permutation(size: int, *names: str | int) -> list[int]:
+@cache
+def permutation(size: int, *names: str | int) -> tuple[int, ...]:
     """The order ``torch.randperm(size, generator=seeds.generator(*names))`` draws.
 
     Both shuffle by Fisher and Yates with the 32-bit numbers of a Mersenne Twister that starts from the seed's lower half.
@@ -18,7 +20,7 @@ def permutation(size: int, *names: str | int) -> list[int]:
     for place in range(size - 1):
         other = place + int(numbers.randint(0, 2**32, dtype=numpy.uint32)) % (size - place)
         order[place], order[other] = order[other], order[place]
-    return order
+    return tuple(order)
 
 
 def choose_source(available: Iterable[str], replica: int) -> str:

@@ -8,6 +8,7 @@ makes them of the config (:func:`.plan.arm_facts.arm_facts`); tables and figures
 
 import ast
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from .declarations import initializers
 
@@ -18,11 +19,16 @@ PLACE = ("architecture", "dataset")
 COLUMNS = ("initializer", "method", "k", "models", "trained", "taps", "layers", "rescale", "settings", *PLACE)
 
 
+@cache
+def _defaults(initializer: str) -> tuple[tuple[str, object], ...]:
+    """The settings of an initializer that have defaults, with these."""
+    declared = initializers().get(initializer)
+    return tuple((key, ast.literal_eval(value)) for key, value in declared.defaults.items()) if declared else ()
+
+
 def completed(given: Facts) -> dict:
     """Facts with the defaults of their initializer, and of a bank if they name its method, where they say nothing."""
-    declared = initializers().get(given["initializer"])
-    defaults = {key: ast.literal_eval(value) for key, value in declared.defaults.items()} if declared else {}
-    facts = defaults | (BANK_DEFAULTS if "method" in given else {}) | dict(given)
+    facts = dict(_defaults(given["initializer"])) | (BANK_DEFAULTS if "method" in given else {}) | dict(given)
     return {key: value for key, value in facts.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..facts import BANK_DEFAULTS
 from .arms import arm_setting
+from .families import cells
 from .work import blocks, ordered
 
 
@@ -31,12 +32,18 @@ def banks(config: Mapping) -> dict[str, dict]:
     return {bank_name(spec): spec for spec in specs if spec is not None}
 
 
-def aligned_banks(config: Mapping) -> list[str]:
-    """The banks of averages of aligned sources, by name; the others are of clusters."""
-    return [name for name, spec in banks(config).items() if spec["layers"]]
-
-
 def bank_blocks(config: Mapping) -> list[str]:
     """The blocks of replicas that one job builds a bank for, enough for every arm that draws from one."""
     wanted = [arm_setting(config, arm, "replicas")["count"] for arm in config["arms"] if bank_spec(config, arm)]
     return blocks(max(wanted, default=0), config["replicas"]["per_job"])
+
+
+def shared_banks(config: Mapping) -> list[list[str]]:
+    """The banks of the run's arms that share a job: up to ``share`` that are made in one way from sources of one kind."""
+    wanted = {bank_name(spec): spec for _, _, arm in cells(config) if (spec := bank_spec(config, arm))}
+    kinds: dict[tuple, list[str]] = {}
+    for name, spec in wanted.items():
+        kinds.setdefault((spec["architecture"], bool(spec["layers"]), spec["trained"]), []).append(name)
+    share = config.get("share", 1)
+    parts = [names[start : start + share] for names in kinds.values() for start in range(0, len(names), share)]
+    return [part for part in parts if len(part) > 1]

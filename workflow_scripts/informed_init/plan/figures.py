@@ -62,5 +62,5 @@ def figure_spec(config: Mapping, figure: str, protocol: str) -> dict:
     spec["arms"] = [{"arm": arm, "label": label, "method": own[arm]} for arm, label in arms.items()]
     spec["chance"] = chance(config, arms)
     if protocol == "published":
-        spec["published"] = {arm: means for arm, means in published_curves(config).items() if arm in arms}
+        spec["published"] = published_curves(config, arms)
     return ordered(spec)

@@ -48,13 +48,23 @@ def arm_inputs(config: Mapping, arm: str, protocol: str, block: str) -> dict:
 
 
 def arms_inputs(config: Mapping, arms: Iterable[str], protocol: str, block: str) -> dict:
-    """What the arms of one job are trained from, together, each file once."""
+    """What the arms of one job are trained from, together."""
+    return _together(arm_inputs(config, arm, protocol, block) for arm in arms)
+
+
+def _together(parts: Iterable[Mapping]) -> dict:
+    """The inputs of several parts of one job, each file once."""
     together: dict = {}
-    for arm in arms:
-        for name, files in arm_inputs(config, arm, protocol, block).items():
+    for part in parts:
+        for name, files in part.items():
             known = together.setdefault(name, files)
             together[name] = list(dict.fromkeys([*known, *files])) if isinstance(files, list) else files
     return together
+
+
+def banks_inputs(config: Mapping, banks: Iterable[str], block: str) -> dict:
+    """What the banks of one job are built from, together."""
+    return _together(bank_inputs(config, bank, block) for bank in banks)
 
 
 def bank_inputs(config: Mapping, bank: str, block: str) -> dict:
@@ -63,5 +73,5 @@ def bank_inputs(config: Mapping, bank: str, block: str) -> dict:
     spec, files = banks(config)[bank], {}
     if spec["trained"]:
         files = source_inputs(config, spec["architecture"], bank_sources(config, spec, block_members(block)))
-    script = "banks/align_sources.py" if spec["layers"] else "banks/build_bank.py"
-    return files | {"code": code(script, architectures()[spec["architecture"]].module)}
+    plugins = [architectures()[spec["architecture"]].module, *(["banks.alignment"] if spec["layers"] else [])]
+    return files | {"code": list(code("banks/build_bank.py", *plugins))}

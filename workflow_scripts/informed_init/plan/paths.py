@@ -53,6 +53,11 @@ def banks(bank: str, block: str) -> list[str]:
     return [BANKS.format(bank=bank, replica=replica) for replica in block_members(block)]
 
 
+def banks_of(names: Iterable[str], block: str) -> list[str]:
+    """The files of several banks for a block of replicas."""
+    return [path for name in names for path in banks(name, block)]
+
+
 def curves(config: Mapping, cells: Cells) -> list[str]:
     """The curve files of cells, all replicas."""
     return _of_cells(CURVES, config, cells)

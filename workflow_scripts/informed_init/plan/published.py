@@ -1,14 +1,14 @@
 """The papers' own numbers, from ``published/*.csv``: each stands beside the arm that is exactly what its row says."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import yaml
 
 from ..errors import InputError
 from ..facts import find
-from .arm_facts import facts_of
+from .arm_facts import declared, facts_of
 from .comparisons import comparison_spec, table_members
 from .families import cells, family_recipes
 from .place import workflow_folder
@@ -30,9 +30,10 @@ def _rows(table: str) -> list[dict]:
     return [{key: yaml.safe_load(cell) for key, cell in row.items() if cell} for row in rows]
 
 
-def published_curves(config: Mapping) -> dict[str, list[float]]:
-    """Arm -> published mean accuracies from epoch 1 on, of the arms of the config that the paper has; sorted by name."""
-    arms, found = facts_of(config, config["arms"]), {}
+def published_curves(config: Mapping, arms: Iterable[str] | None = None) -> dict[str, list[float]]:
+    """Arm -> published mean accuracies from epoch 1 on, of the arms named (of all that the config declares if none are) that
+    the paper has; sorted by name."""
+    arms, found = declared(config) if arms is None else facts_of(config, arms), {}
     for row in _rows("curves"):
         facts = {key: value for key, value in row.items() if not key.startswith(_EPOCH)}
         if (arm := find(arms, facts)) is not None:

@@ -45,6 +45,11 @@ def source_images(config: Mapping) -> dict:
     return {"num_classes": PAIR_CLASSES, "input_size": image_shape(config, config["dataset"], settings)}
 
 
+def sources_told(config: Mapping) -> dict:
+    """What a job of banks is told of the sources: the tasks of all, and what their networks are built for."""
+    return ordered({"tasks": source_tasks(config), **source_images(config)})
+
+
 def source_root(config: Mapping) -> str:
     """The folder that holds sources and the images that they are trained on: the run's own, or one below ``sources.folder``
     that is named after all that decides what a source is, so that runs which agree in it share their sources."""
