@@ -111,15 +111,35 @@ def test_scaling_doubles_the_parameters_and_ends_under_the_budget():
     assert (1.2, 1.3) in pairs and (1.9, 1.0) in pairs and (1.0, 1.0) not in pairs
     assert all(1.9 <= alpha * beta**2 <= 2.1 + 1e-9 for alpha, beta in pairs)
     base = Shape.of({"stages": 2, "width": 128, "blocks": 10, "kernels": 3, "skip_kernels": 1, "pool": 1})
-    for pair in pairs:  # at this size rounding hardly matters: parameters go with depth * width^2
-        assert SIZES.parameters(scaled(base, *pair, 1.0)) / SIZES.parameters(base) == pytest.approx(2, rel=0.15)
-        assert scaled(base, *pair, 0) == base
     small = Shape.of({"stages": 3, "width": 32, "blocks": 2, "kernels": 3, "skip_kernels": 1, "pool": 1})
-    for pair in pairs:
-        phi = largest_phi(small, pair, PUBLISHED_BUDGET, SIZES)
-        assert SIZES.parameters(scaled(small, *pair, phi)) < PUBLISHED_BUDGET
-        assert SIZES.parameters(scaled(small, *pair, phi + 0.01)) >= PUBLISHED_BUDGET
+    for shape, alpha in [(shape, alpha) for shape in (base, small) for alpha, _ in pairs]:
+        for phi in (0.5, 1.0, 1.5):
+            grown = scaled(shape, alpha, phi, SIZES)
+            assert SIZES.parameters(grown) / SIZES.parameters(shape) == pytest.approx(2**phi, rel=0.05)
+            assert sum(grown.blocks) == pytest.approx(sum(shape.blocks) * alpha**phi, abs=0.5 + 1e-9)
+        assert scaled(shape, alpha, 0, SIZES) == shape
+    # with so many blocks rounding hardly matters: the width is what parameters that go with depth * width^2 ask for
+    assert scaled(base, 1.2, 1.0, SIZES).width / base.width == pytest.approx(1.3, rel=0.05)
+    for alpha, _ in pairs:
+        phi = largest_phi(small, alpha, PUBLISHED_BUDGET, SIZES)
+        assert SIZES.parameters(scaled(small, alpha, phi, SIZES)) < PUBLISHED_BUDGET
+        assert SIZES.parameters(scaled(small, alpha, phi + 0.01, SIZES)) >= PUBLISHED_BUDGET
         assert phi > 1
+
+
+def test_pairs_that_come_to_one_network_are_one_and_every_one_doubles():
+    plan = published_plan()
+    shapes = [plan.at(pair, 1.0) for pair in plan.pairs]
+    assert len(set(shapes)) == len(shapes) == 7 and set(plan.pairs) <= set(scaling_pairs(TENTHS, TWENTIETHS))
+    ratios = [SIZES.parameters(shape) / SIZES.parameters(plan.base) for shape in shapes]
+    assert min(ratios) > 1.95 and max(ratios) < 2.05
+    assert (1.2, 1.3) in plan.pairs and (1.1, 1.35) not in plan.pairs  # both have seven blocks, 1.17 times six
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 8])
+def test_a_width_is_a_multiple_of_the_divisor(divisor):
+    base = Shape.of({"stages": 3, "width": 32, "blocks": 2, "kernels": 3, "skip_kernels": 1, "pool": 1})
+    assert all(scaled(base, alpha, 1.3, SIZES, divisor).width % divisor == 0 for alpha in TENTHS)
 
 
 # ---------------------------------------------------------------- halving on planted results
@@ -148,7 +168,7 @@ def published_plan(kept=(8, 3), scaling=True):
     base = {"stages": 3, "width": 32, "blocks": 2, "kernels": 3, "skip_kernels": 1, "pool": 1}
     spec = {"grid": {key: list(values) for key, values in PUBLISHED_GRID.items()}, "common": {}, "configs": list(kept)}
     spec |= {"budget": PUBLISHED_BUDGET, "sizes": {"channels": 3, "classes": 10, "input_size": 32}}
-    spec["scaling"] = {"base": base, "depth": TENTHS, "width": TWENTIETHS, "divisor": 8} if scaling else None
+    spec["scaling"] = {"base": base, "depth": TENTHS, "width": TWENTIETHS, "divisor": 1} if scaling else None
     return Plan.from_spec(spec)
 
 
@@ -157,6 +177,7 @@ def test_the_best_go_on_and_the_best_pair_is_scaled_beside_them():
     first = plan.entrants(0, [])
     assert len(first) == len(set(first)) == plan.size_of(0) and set(plan.candidates) < set(first)
     best_pair = (1.5, 1.15)
+    assert best_pair in plan.pairs
     wide = plan.at(best_pair, 1.0)
     quality = lambda shape: 99 if shape == wide else 50 + shape.width / 10 - shape.stages  # noqa: E731
     earlier = [planted(first, 0, quality)]
@@ -198,6 +219,8 @@ def test_tables_say_what_went_on_and_what_has_no_interval():
     assert list(table["fate"]).count("chosen") == 1
     assert table.loc[table["fate"] == "chosen", "configuration"].item() == chosen(rungs[1]).name
     scaling = scaling_table(table, rungs, plan)
+    wanted = [SIZES.parameters(Shape.parse(name)) for name in scaling["configuration"]]
+    assert (scaling["ratio"] == [count / SIZES.parameters(plan.base) for count in wanted]).all()
     assert set(scaling[scaling["rung"] == 1]["phi"]) == {0.0, 1.0, scaling["phi"].max()}
     assert len(scaling[scaling["rung"] == 0].query("phi == 1")) == len(plan.pairs)
     text = document(search_parts(table, scaling))

@@ -54,7 +54,7 @@ def plan_spec(config: Mapping, rungs: int) -> dict:
     return {
         "grid": section["grid"],
         "common": common_settings(section)[0],
-        "scaling": {"divisor": 8, **scaling} if scaling else None,
+        "scaling": {"divisor": 1, **scaling} if scaling else None,
         "configs": [rung["configs"] for rung in section["rungs"][1:rungs]],
         "budget": section["budget"],
         "sizes": asdict(sizes(config, section["recipe"])),

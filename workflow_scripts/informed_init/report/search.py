@@ -50,9 +50,9 @@ def scaling_table(table: pd.DataFrame, rungs: Sequence[Sequence[Mapping]], plan:
     """Compound scaling: every pair at phi = 1 in rung 0, then the best pair's ladder in every rung.
 
     Columns: rung, alpha, beta, phi, best (whether it is the pair that was scaled), configuration, parameters, macs, n,
-    val_mean, val_low, val_high. Empty for a search without scaling.
+    val_mean, val_low, val_high, ratio (the parameters, times those of the base). Empty for a search without scaling.
     """
-    columns = ["rung", "alpha", "beta", "phi", "best", "configuration", "parameters", "macs", "n", *_BOUNDS]
+    columns = ["rung", "alpha", "beta", "phi", "best", "configuration", "parameters", "macs", "n", *_BOUNDS, "ratio"]
     rows = []
     if plan.base is not None:
         best = plan.best_pair(rungs[0])
@@ -63,8 +63,9 @@ def scaling_table(table: pd.DataFrame, rungs: Sequence[Sequence[Mapping]], plan:
             if found.empty:
                 continue  # rung 0 trains no pair at its largest phi
             row = {"alpha": pair[0], "beta": pair[1], "phi": phi, "best": int(pair == best)}
+            row["ratio"] = plan.sizes.parameters(shape) / plan.sizes.parameters(plan.base)
             rows.append(row | found.iloc[0][["rung", "configuration", "parameters", "macs", "n", *_BOUNDS]].to_dict())
-    return as_floats(pd.DataFrame(rows, columns=columns), _BOUNDS)
+    return as_floats(pd.DataFrame(rows, columns=columns), [*_BOUNDS, "ratio"])
 
 
 def search_parts(table: pd.DataFrame, scaling: pd.DataFrame) -> list[str | pd.DataFrame]:
@@ -81,7 +82,9 @@ def search_parts(table: pd.DataFrame, scaling: pd.DataFrame) -> list[str | pd.Da
         parts += [
             "## Compound scaling",
             f"Every pair alpha (depth), beta (width) at phi = 1 in rung 0; the best, alpha = {best['alpha']:g} and "
-            f"beta = {best['beta']:g}, at phi = 0, 1 and the largest phi under the budget in every rung.",
+            f"beta = {best['beta']:g}, at phi = 0, 1 and the largest phi under the budget in every rung. "
+            "Blocks are whole numbers: the width is what brings the parameters to 2^phi times those of the base, and pairs that "
+            "come to one network are one row.",
             _display_scaling(scaling),
         ]
     parts += [
@@ -109,6 +112,7 @@ def _display_scaling(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "rung": rows["rung"].to_numpy(),
             **{key: [f"{value:g}" for value in rows[key]] for key in ("alpha", "beta", "phi")},
+            "times the base": [f"{value:.2f}" for value in rows["ratio"]],
             "configuration": [f"`{name}`" for name in rows["configuration"]],
             **_sizes(rows),
             "held-out accuracy (%)": _accuracies(rows),

@@ -4,8 +4,9 @@ The published grid has 96 shapes, 66 of them under five million parameters. A se
 images, keeps the best by held-out training images, trains those longer, and so on (successive halving: Jamieson and
 Talwalkar 2016); each round is a rung. Beside the grid, compound scaling (Tan and Le 2019) grows one small shape: pairs of
 a depth factor alpha and a width factor beta that double its parameters (alpha * beta^2 = 2, within 5 %) are compared at
-phi = 1, and the best pair is applied with the largest phi under the budget. The ladder of that pair (phi = 0, 1, largest)
-is trained in every later rung beside the survivors.
+phi = 1, and the best pair is applied with the largest phi under the budget. Blocks come in whole numbers, so the width is
+what makes the parameters those of phi. The ladder of the best pair (phi = 0, 1, largest) is trained in every later rung beside
+the survivors.
 
 Test images play no part in any of this.
 """
@@ -92,31 +93,58 @@ def scaling_pairs(depth: Iterable[float], width: Iterable[float]) -> list[tuple[
     ]
 
 
-def scaled(base: Shape, alpha: float, beta: float, phi: float, divisor: int = 8) -> Shape:
-    """``base`` with alpha^phi times its blocks (rounded) and beta^phi times its width (to a multiple of ``divisor``).
+def scaled(base: Shape, alpha: float, phi: float, sizes: Sizes, divisor: int = 1) -> Shape:
+    """``base`` with alpha^phi times its blocks and the width, a multiple of ``divisor``, that brings its parameters nearest to
+    2^phi times those of ``base``. phi = 0 is ``base`` itself.
 
-    Parameters grow about as depth * width^2, so by (alpha * beta^2)^phi, about 2^phi. phi = 0 is ``base`` itself.
+    The blocks of all stages are rounded together: whole stages of two blocks know no step between one and one and a half
+    times as many.
     """
     if phi == 0:
         return base
-    blocks = tuple(max(1, _nearest(number * alpha**phi)) for number in base.blocks)
-    width = max(divisor, divisor * _nearest(base.width * beta**phi / divisor))
-    return Shape.of(base.settings(), width=width, blocks=blocks)
+    blocks, target = _deeper(base.blocks, alpha**phi), sizes.parameters(base) * 2**phi
+    width, smaller = divisor, None
+    while True:
+        shape = Shape.of(base.settings(), width=width, blocks=blocks)
+        ratio = sizes.parameters(shape) / target
+        if ratio >= 1:
+            nearer = smaller is not None and 1 / smaller[0] <= ratio
+            return smaller[1] if nearer else shape
+        width, smaller = width + divisor, (ratio, shape)
 
 
-def _nearest(value: float) -> int:
-    """Half up: Python's own rounding to even is not monotone in steps."""
-    return math.floor(value + 0.5)
+def _deeper(blocks: Sequence[int], factor: float) -> tuple[int, ...]:
+    """``factor`` times as many blocks, as whole numbers that keep the stages' shares; what is left over goes to the stages that
+    lack most, of equals to the later ones."""
+    total = math.floor(sum(blocks) * factor + 0.5)
+    exact = [number * total / sum(blocks) for number in blocks]
+    whole = [math.floor(number) for number in exact]
+    lacking = sorted(range(len(blocks)), key=lambda stage: (whole[stage] - exact[stage], -stage))
+    for stage in lacking[: total - sum(whole)]:
+        whole[stage] += 1
+    return tuple(whole)
 
 
-def largest_phi(base: Shape, pair: tuple[float, float], budget: int, sizes: Sizes, divisor: int = 8) -> float:
-    """The largest phi, in steps of 0.01, at which the pair keeps ``base`` under the budget.
+def distinct_pairs(base: Shape, pairs: Iterable[tuple[float, float]], sizes: Sizes, divisor: int = 1) -> list:
+    """The pairs whose networks at phi = 1 differ; of those with one network the one that is nearest to what it became."""
+    found: dict[Shape, tuple[float, tuple[float, float]]] = {}
+    for alpha, beta in pairs:
+        shape = scaled(base, alpha, 1.0, sizes, divisor)
+        became = sum(shape.blocks) / sum(base.blocks), shape.width / base.width
+        distance = abs(math.log(alpha / became[0])) + 2 * abs(math.log(beta / became[1]))
+        if shape not in found or distance < found[shape][0]:
+            found[shape] = distance, (alpha, beta)
+    return [pair for _, pair in found.values()]
+
+
+def largest_phi(base: Shape, alpha: float, budget: int, sizes: Sizes, divisor: int = 1) -> float:
+    """The largest phi, in steps of 0.01, up to which a depth factor keeps ``base`` under the budget.
 
     Raises :class:`InputError` if ``base`` itself is over the budget.
     """
     check_budget(base, budget, sizes)
     steps = 0
-    while sizes.parameters(scaled(base, *pair, (steps + 1) / 100, divisor)) < budget:
+    while sizes.parameters(scaled(base, alpha, (steps + 1) / 100, sizes, divisor)) < budget:
         steps += 1
     return steps / 100
 
@@ -138,7 +166,7 @@ class Plan:
     sizes: Sizes
     base: Shape | None = None
     pairs: tuple[tuple[float, float], ...] = ()
-    divisor: int = 8
+    divisor: int = 1
 
     @classmethod
     def from_spec(cls, spec: Mapping) -> "Plan":
@@ -149,9 +177,9 @@ class Plan:
         kept = (len(candidates), *spec["configs"])
         if scaling is None:
             return cls(candidates, kept, spec["budget"], sizes)
-        pairs = tuple(scaling_pairs(scaling["depth"], scaling["width"]))
-        base = Shape.of(common, **scaling["base"])
-        return cls(candidates, kept, spec["budget"], sizes, base, pairs, scaling["divisor"])
+        base, divisor = Shape.of(common, **scaling["base"]), scaling["divisor"]
+        pairs = distinct_pairs(base, scaling_pairs(scaling["depth"], scaling["width"]), sizes, divisor)
+        return cls(candidates, kept, spec["budget"], sizes, base, tuple(pairs), divisor)
 
     def first_rung(self) -> list[Shape]:
         """The shapes of rung 0, each once: the grid, the base, and every pair at phi = 1.
@@ -165,11 +193,11 @@ class Plan:
 
     def at(self, pair: tuple[float, float], phi: float) -> Shape:
         """The base scaled by a pair."""
-        return scaled(self.base, *pair, phi, self.divisor)
+        return scaled(self.base, pair[0], phi, self.sizes, self.divisor)
 
     def ladder(self, pair: tuple[float, float]) -> list[tuple[float, Shape]]:
         """phi and shape of the base, of phi = 1 and of the largest phi under the budget."""
-        largest = largest_phi(self.base, pair, self.budget, self.sizes, self.divisor)
+        largest = largest_phi(self.base, pair[0], self.budget, self.sizes, self.divisor)
         return [(phi, self.at(pair, phi)) for phi in (0.0, 1.0, largest)]
 
     def size_of(self, rung: int) -> int:
@@ -194,7 +222,7 @@ class Plan:
         return list(dict.fromkeys([*survivors, *steps]))
 
     def best_pair(self, rows: Sequence[Mapping]) -> tuple[float, float]:
-        """The pair whose shape at phi = 1 did best in rung 0; of pairs with one shape the first."""
+        """The pair whose shape at phi = 1 did best in rung 0."""
         place = {name: number for number, name in enumerate(ranking(rows))}
         missing = [pair for pair in self.pairs if self.at(pair, 1.0).name not in place]
         if missing:
