@@ -32,13 +32,13 @@ def _rows(table: str) -> list[dict]:
 
 def published_curves(config: Mapping, arms: Iterable[str] | None = None) -> dict[str, list[float]]:
     """Arm -> published mean accuracies from epoch 1 on, of the arms named (of all that the config declares if none are) that
-    the paper has; sorted by name."""
+    the paper has; in the order of the table."""
     arms, found = declared(config) if arms is None else facts_of(config, arms), {}
     for row in _rows("curves"):
         facts = {key: value for key, value in row.items() if not key.startswith(_EPOCH)}
         if (arm := find(arms, facts)) is not None:
             found[arm] = [float(value) for key, value in row.items() if key.startswith(_EPOCH)]
-    return dict(sorted(found.items()))
+    return found
 
 
 def published_trainings(config: Mapping) -> list[dict]:

@@ -67,6 +67,24 @@ def grow(
     Raises:
         InputError: anything that cannot be preserved; the message names the layer and the reason.
     """
+    _check_numbers(noise, sigma, random_pad)
+    coupling = couple(teacher, example_input)
+    if next(teacher.parameters(), None) is None:
+        raise InputError(f"{type(teacher).__name__} has no parameters to grow")
+    plan = plan_growth(teacher, target, coupling, generator)
+    if random_pad is None:
+        _check_plan(teacher, plan, example_input, has_data=data is not None)
+    grown = _build(teacher, plan, random_pad, example_input, data, generator)
+    if random_pad is None:
+        check_student(teacher, grown.student, example_input)
+    if noise != "none":
+        for name, layer in coupling.layers.items():
+            add_noise_(grown.layers[name], layer, plan.mappings, noise, sigma, generator)
+    return grown.student
+
+
+def _check_numbers(noise: str, sigma: float, random_pad: str | None) -> None:
+    """Raise :class:`InputError` for settings of :func:`grow` that mean nothing, alone or together."""
     if noise not in NOISES:
         raise InputError(f"noise is {noise!r}; choose one of {', '.join(NOISES)}")
     if not sigma >= 0:
@@ -75,31 +93,21 @@ def grow(
         raise InputError(f"random_pad is {random_pad!r}; choose one of {', '.join(PADS)}, or None for Net2Net")
     if random_pad is not None and noise != "none":
         raise InputError(f"random_pad draws all new channels; noise is {noise!r} but must be 'none' with it")
-    coupling = couple(teacher, example_input)
-    if next(teacher.parameters(), None) is None:
-        raise InputError(f"{type(teacher).__name__} has no parameters to grow")
-    plan = plan_growth(teacher, target, coupling, generator)
-    if random_pad is None:
-        sample = (
-            None if data is None else example_input
-        )  # whatever its statistics, an inserted batch norm is the identity
-        probing = torch.Generator().manual_seed(0)
-        hint = "its code depends on the widths"
-        if plan.insert:
-            hint += " or on the layers that it is made of"
-        if plan.new:
-            hint = f"its new layers ({', '.join(plan.new)}) cannot all start as the identity"
-        silent = replace(plan, target=plan.target and unwatched(plan.target))
-        check_preserved(
-            teacher, lambda probe: _build(probe, silent, None, example_input, sample, probing), example_input, hint
-        )
-    grown = _build(teacher, plan, random_pad, example_input, data, generator)
-    if random_pad is None:
-        check_student(teacher, grown.student, example_input)
-    if noise != "none":
-        for name, layer in coupling.layers.items():
-            add_noise_(grown.layers[name], layer, plan.mappings, noise, sigma, generator)
-    return grown.student
+
+
+def _check_plan(teacher: nn.Module, plan: Plan, example_input: Tensor, *, has_data: bool) -> None:
+    """Raise :class:`InputError` if a student of other random numbers, built as planned, does not compute what it should."""
+    sample = example_input if has_data else None  # whatever its statistics, an inserted batch norm is the identity
+    probing = torch.Generator().manual_seed(0)
+    hint = "its code depends on the widths"
+    if plan.insert:
+        hint += " or on the layers that it is made of"
+    if plan.new:
+        hint = f"its new layers ({', '.join(plan.new)}) cannot all start as the identity"
+    silent = replace(plan, target=plan.target and unwatched(plan.target))
+    check_preserved(
+        teacher, lambda probe: _build(probe, silent, None, example_input, sample, probing), example_input, hint
+    )
 
 
 def _build(
