@@ -61,7 +61,7 @@ class Weight:
         if isinstance(bias, Tensor):
             set_tensor_(self.module, self.bias, torch.zeros_like(bias), self.layer, "bias: zero")
 
-    def fill_(self, fill_: Callable[[Tensor], object], why: str = "drawn") -> None:
+    def fill_(self, fill_: Callable[[Tensor], object], why: str = "drawn", detail: str = "") -> None:
         """Set the weight, one part at a time, by ``fill_``.
 
         It gets a CPU tensor ``(out, in)`` or ``(out, in, *kernel)`` to set in place, with the channels of one part; the two
@@ -73,7 +73,7 @@ class Weight:
             fill_(matrix if self.transposed else block)
             if self.transposed:
                 block.copy_(matrix.transpose(0, 1))
-        self.set_(weight, why)
+        self.set_(weight, why, detail)
 
 
 def weights(model: nn.Module) -> list[Weight]:
@@ -85,6 +85,14 @@ def weights(model: nn.Module) -> list[Weight]:
                 seen.add(weight.key())
                 found.append(weight)
     return found
+
+
+def head_of(model: nn.Module) -> Weight | None:
+    """The weight of a network's classifier: of its last linear layer, or of its last layer if it has none of these."""
+    found = weights(model)
+    attention = {m.out_proj for m in model.modules() if isinstance(m, nn.MultiheadAttention)}
+    linear = [w for w in found if isinstance(w.module, nn.Linear) and w.module not in attention]
+    return (linear or found or [None])[-1]
 
 
 def _weights_of(name: str, module: nn.Module) -> list[Weight]:

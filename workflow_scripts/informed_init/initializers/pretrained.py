@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..banks.sources import Source
 from ..errors import InputError
 from ..files import load_tensors
-from .layers import weights
+from .layers import head_of
 from .registry import initializer
 from .report import was_left, was_set
 
@@ -28,9 +28,8 @@ def pretrained_(
     if isinstance(source, Source):
         source = source.state_dict()
     state = source if isinstance(source, Mapping) else load_tensors(source)[0]
-    found = weights(model)
-    linear = [weight for weight in found if isinstance(weight.module, nn.Linear)]
-    head = (linear or found)[-1].layer if found else None
+    classifier = head_of(model)
+    head = None if classifier is None else classifier.layer
     for name, tensor in model.state_dict().items():
         if (head and name.startswith(f"{head}.")) or not isinstance(tensor, Tensor):
             continue
