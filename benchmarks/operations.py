@@ -20,19 +20,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from informed_init import architectures  # noqa: E402
-from informed_init.plan import workflow  # noqa: E402
-from informed_init.plan.estimate import class_count, images_per_epoch  # noqa: E402
+from informed_init.plan import arms, families, trainings  # noqa: E402
+from informed_init.plan.estimate import images_per_epoch  # noqa: E402
+from informed_init.plan.tasks import image_shape, num_classes  # noqa: E402
 from informed_init.runs.cost import multiply_adds  # noqa: E402
-from informed_init.tasks import catalog  # noqa: E402
 
 PASSES, OPERATIONS = 3, 2
-
-
-def image_shape(spec: dict) -> tuple[int, int, int]:
-    """Channels, height and width that the network sees."""
-    information, settings = catalog.get(spec["dataset"]), spec["settings"]
-    size = settings.get("image_size") or information.image_size
-    return (1 if settings.get("grayscale") else information.channels), size, size
 
 
 def main() -> None:
@@ -42,13 +35,13 @@ def main() -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     if chosen:
         update_config(config, yaml.safe_load(chosen.read_text()))
-    config = workflow.expanded(config)
-    passes, operations, trainings = {}, Counter(), Counter()
-    for protocol, recipe, arm in workflow.cells(config):
-        for block in workflow.replica_blocks(config, arm):
-            spec = workflow.arm_spec(config, protocol, recipe, arm, block)
-            shape = image_shape(spec)
-            classes = class_count(config, spec["dataset"], spec["tasks"])
+    config = families.expanded(config)
+    passes, operations, number_of = {}, Counter(), Counter()
+    for protocol, recipe, arm in families.cells(config):
+        for block in arms.replica_blocks(config, arm):
+            spec = trainings.arm_spec(config, protocol, recipe, arm, block)
+            shape = tuple(image_shape(config, spec["dataset"], spec["settings"]))
+            classes = num_classes(config, spec["dataset"], spec["tasks"][0]["superclasses"])
             network = (spec["architecture"], classes, shape)
             if network not in passes:
                 passes[network] = multiply_adds(architectures.build_for(*network), shape)
@@ -58,9 +51,9 @@ def main() -> None:
                 images_per_epoch(config, spec["dataset"], spec["tasks"], spec["settings"]) * spec["settings"]["epochs"]
             )
             operations[place] += PASSES * OPERATIONS * passes[network] * images * number
-            trainings[place] += number
-    rows = [(*place, trainings[place], f"{count:.2g}") for place, count in operations.most_common()]
-    rows.append(("all", "", trainings.total(), f"{operations.total():.2g}"))
+            number_of[place] += number
+    rows = [(*place, number_of[place], f"{count:.2g}") for place, count in operations.most_common()]
+    rows.append(("all", "", number_of.total(), f"{operations.total():.2g}"))
     print(tabulate(rows, ["data set", "network", "trainings", "operations"]))
 
 

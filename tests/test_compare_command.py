@@ -6,8 +6,12 @@ import yaml
 from informed_init.cli import main
 from PIL import Image
 
+NAME = "resnet18-cifar100-euclid-k2"
 MINE = """
 import torch
+
+def flat(num_classes):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(432, num_classes))
 
 def make(num_classes):
     return torch.nn.Sequential(
@@ -49,9 +53,16 @@ def command(**changes) -> list[str]:
     [
         ({"images": "nowhere"}, "nowhere: no such folder"),
         ({"images": "photos/red"}, "a picture in no class"),
-        ({"initializers": "gabr"}, "initializer 'gabr' does not exist; did you mean 'gabor'?"),
+        ({"initializers": "gabr"}, "initializer or bank 'gabr' does not exist; did you mean 'gabor'?"),
         ({"initializers": ","}, "no name in it"),
-        ({"initializers": "clustered"}, "clustered needs a bank"),
+        ({"initializers": "default"}, "default is what others are compared with; name another"),
+        ({"initializers": "clustered"}, "clustered needs a bank; write clustered:resnet18-"),
+        ({"initializers": f"{NAME}1"}, f"initializer or bank '{NAME}1' does not exist; did you mean '{NAME}'?"),
+        ({"initializers": f"clustered:{NAME}1"}, f"bank '{NAME}1' does not exist; did you mean '{NAME}'?"),
+        ({"initializers": f"gabor:{NAME}"}, "gabor takes no bank; write gabor alone"),
+        ({"initializers": "gabor,none.safetensors"}, "none.safetensors: no such file"),
+        ({"initializers": "grown"}, "grown needs a teacher; write it into the config"),
+        ({"initializers": NAME, "model": "mine.py:flat"}, f"{NAME}: clustered: needs a convolution larger than 1x1"),
         ({"model": "mine.py:made"}, "the file has no function 'made'"),
         ({"model": "resnet81"}, "architecture 'resnet81' does not exist"),
         ({"budget": "0.01min"}, "are too few for 2 initializers"),
@@ -73,7 +84,8 @@ def test_a_time_that_is_none_is_refused_by_name(place, capsys):
 def test_the_plan_is_a_config_and_another_one_does_not_overwrite_it(place, capsys):
     assert main([*command(), "--plan"]) == 0
     config = yaml.safe_load((place / "compare-photos" / "config.yaml").read_text())
-    assert list(config["arms"]) == ["default", "gabor"] and config["datasets"]["pictures"]["test_fraction"] == 0.2
+    assert list(config["arms"]) == ["default", "gabor"]
+    assert config["datasets"]["pictures"]["test_fraction"] == 0.2
     assert main([*command(), "--plan"]) == 0  # the same goes on
     assert main([*command(initializers="lsuv"), "--plan"]) == 2
     assert "give another --out, or edit" in capsys.readouterr().err
@@ -81,7 +93,7 @@ def test_the_plan_is_a_config_and_another_one_does_not_overwrite_it(place, capsy
 
 @pytest.mark.slow
 def test_a_comparison_is_trained_and_told_and_told_again_without_training(place, capfd):
-    assert main([*command(), "--plan"]) == 0
+    assert main([*command(initializers=f"gabor,{NAME}"), "--plan"]) == 0
     path = place / "compare-photos" / "config.yaml"
     config = yaml.safe_load(path.read_text())
     for recipe in config["recipes"].values():  # the config is the user's to edit
@@ -90,7 +102,9 @@ def test_a_comparison_is_trained_and_told_and_told_again_without_training(place,
     path.write_text(path.read_text().split("\n", 1)[0] + "\n" + yaml.safe_dump(config))
     assert main(["compare", "--out", "compare-photos", "--cores", "2"]) == 0
     said = capfd.readouterr().out
-    assert "On your images gabor" in said and "n = 3 paired trainings" in said
+    assert (
+        "On your images gabor" in said and NAME in said.split("On your images")[1] and "n = 3 paired trainings" in said
+    )
     results = place / "compare-photos" / "results" / "compare-photos"
     assert (results / "figures" / "compare.png").is_file()
     before = {file: file.stat().st_mtime_ns for file in results.glob("curves/**/*.csv")}

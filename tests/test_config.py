@@ -238,7 +238,11 @@ def test_a_run_trains_the_families_that_it_names_and_no_others():
             "tinny",
             "tables.table1.family: family 'tinny' does not exist; did you mean 'tiny'?",
         ),
-        (("drawings", "bank"), "random", "drawings.bank: arm 'random' draws from no bank; name one that does"),
+        (
+            ("drawings", "bank"),
+            "random",
+            "drawings.bank: arm 'random' draws from no bank that the run makes; name one that does",
+        ),
     ],
 )
 def test_a_choice_of_what_is_not_there_is_one_clear_line(path, value, message):

@@ -10,10 +10,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
 from ..files import write_text
+from ..plan.asked import arms_of
 from ..plan.budget import BASELINE, DATASET, FAMILY, Counts, fit, overlay
 
 LARGEST = 64  # pixels a side, unless asked for more: what a CPU trains in an evening
@@ -27,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--model", help="torchvision:NAME, timm:NAME, FILE.py:FUNCTION or an architecture of the workflow"
     )
     parser.add_argument(
-        "--initializers", help="names with commas between them; default (the network's own) is the baseline"
+        "--initializers",
+        help="names with commas between them, of initializers, of banks (or their files), or INITIALIZER:BANK; "
+        "the network's own, default, is always there: the others are compared with it",
     )
     parser.add_argument("--budget", type=minutes, help="time it may take, such as 30min or 2h")
     parser.add_argument("--out", type=Path, help="folder of the comparison [compare-PICTURES]; alone, it goes on there")
@@ -104,24 +108,28 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
     for name in ("images", "model", "initializers", "budget"):
         if getattr(options, name) is None:
             raise InputError(f"--{name}: missing; see informed-init compare --help")
-    arms = _arms(options.initializers)
+    arms = arms_of(options.initializers, BASELINE, "--initializers", lambda path: str(path.resolve()))
     section, listing = _pictures(options.images)
     size = options.size or min(LARGEST, _side(listing))
     counts = [sum(number == k for _, number in listing.pictures["train"]) for k in range(len(listing.class_names))]
+    model = _network(options, size, len(counts))
+    _try(arms, model, size)
     seconds, precision = _speed(options, size, len(counts))
     tests = len(listing.pictures["test"])
+    cores = options.cores if _on_cpu(options) else 1
     scale = fit(
         Counts(len(counts), min(counts), tests, tests + len(listing.pictures["train"])),
         initializers=len(arms),
         seconds_per_image=seconds,
         budget=options.budget,
-        cores=options.cores if _on_cpu(options) else 1,
+        cores=cores,
     )
     print(
         f"{len(counts)} classes, {min(counts)} to {max(counts)} training pictures a class, {size} x {size} pixels; "
         f"{1000 * seconds:.2f} ms an image and step here.\n"
         f"{scale.trainings(len(arms))} trainings: {len(arms)} initializers x {len(scale.rates)} learning rates x "
-        f"{scale.replicas} replicas, {scale.epochs} epochs of {scale.train_per_class} pictures a class."
+        f"{scale.replicas} replicas, {scale.epochs} epochs of {scale.train_per_class} pictures a class; "
+        f"about {scale.seconds / cores / 60:.0f} min."
     )
     made = overlay(
         scale,
@@ -134,23 +142,6 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
     )
     head = f"# {_command(options, folder)}\n# An overlay of the workflow's config.yaml; every key is described there.\n"
     return head + yaml.safe_dump(made, sort_keys=False, width=120, default_flow_style=None)
-
-
-def _arms(names: str) -> dict[str, dict]:
-    from ..declarations import initializers
-    from ..plan.checks.refusals import check_known
-
-    asked = [name.strip() for name in names.split(",") if name.strip()]
-    if not asked:
-        raise InputError("--initializers: no name in it; informed-init list shows them")
-    for name in asked:
-        check_known(name, initializers(), "--initializers", "initializer")
-        needs = {"bank", "source", "teacher"} & set(initializers()[name].parameters)
-        if needs:
-            raise InputError(
-                f"--initializers: {name} needs a {needs.pop()}; write it into the config as an arm (--plan)"
-            )
-    return {name: {"initializer": name} for name in dict.fromkeys([BASELINE, *asked])}
 
 
 def _pictures(images: Path):
@@ -189,6 +180,34 @@ def _model(name: str) -> str:
     return f"{Path(own).resolve()}:{name.rpartition(':')[2]}" if own else name
 
 
+def _network(options: argparse.Namespace, size: int, classes: int):
+    from ..plan.checks.networks import check_network
+    from .apply import network
+
+    check_network(options.model, "--model")
+    return network(options.model, classes, 3, size)
+
+
+def _try(arms: Mapping[str, Mapping], model, size: int) -> None:
+    """Refuse, before anything is written, an arm that does not fit the network. Those that look at data are left to their
+    jobs: some of them train."""
+    import warnings
+
+    from ..declarations import initializers
+    from ..initializers.registry import InitializationWarning, initialize_
+
+    for arm, section in arms.items():
+        settings = {key: value for key, value in section.items() if key != "initializer"}
+        if "data" in initializers()[section["initializer"]].parameters:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", InitializationWarning)  # said by its job, and seen in its curve
+                initialize_(model, section["initializer"], generator=0, **settings)
+        except InputError as error:
+            raise InputError(f"--initializers: {arm}: {error}") from error
+
+
 def _on_cpu(options: argparse.Namespace) -> bool:
     from ..training.devices import resolve_device
 
@@ -197,18 +216,15 @@ def _on_cpu(options: argparse.Namespace) -> bool:
 
 def _speed(options: argparse.Namespace, size: int, classes: int) -> tuple[float, str]:
     """Seconds of an image in a training step, and the number format that is worth it here."""
-    from .. import architectures
-    from ..plan.checks.networks import check_network
     from ..runs.speed import seconds_per_image
 
-    check_network(options.model, "--model")
     shape, measured = (3, size, size), {}
     if _on_cpu(options):
         import torch
 
         torch.set_num_threads(1)  # as each training will run
     for precision in ("float32", "bfloat16"):
-        model = architectures.build_for(options.model, classes, shape, seed=0)
+        model = _network(options, size, classes)
         measured[precision] = seconds_per_image(model, shape, classes, options.device, precision)
     short = measured["float32"] > GAIN * measured["bfloat16"]
     return (measured["bfloat16"], "bfloat16") if short else (measured["float32"], "float32")

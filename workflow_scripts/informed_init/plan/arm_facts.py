@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from ..facts import completed
 from .arms import ARM_KEYS, arm_setting
 from .families import cells
+from .ready_banks import bank_facts
 from .work import ordered
 
 
@@ -15,7 +16,9 @@ def arm_facts(config: Mapping, arm: str) -> dict:
     given |= {key: section[key] for key in ("initializer", "tasks") if key in section}
     given |= {key: arm_setting(config, arm, key) for key in ("architecture", "dataset")}
     given |= {f"published_{key}": value for key, value in section.get("published", {}).items()}
-    if "bank" in section:
+    if isinstance(section.get("bank"), str):
+        given |= bank_facts(section["bank"])
+    elif "bank" in section:
         # an arm and its bank may both have `layers`
         given |= {"aligned_layers" if key == "layers" else key: value for key, value in section["bank"].items()}
     if teacher := section.get("teacher"):

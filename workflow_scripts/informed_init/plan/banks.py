@@ -9,9 +9,9 @@ from .work import blocks, ordered
 
 
 def bank_spec(config: Mapping, arm: str) -> dict | None:
-    """All that a bank is made from, or None for an arm without one."""
+    """All that a bank is made from, or None for an arm without one, or with one that is there already (:mod:`.ready_banks`)."""
     bank = config["arms"][arm].get("bank")
-    if bank is None:
+    if not isinstance(bank, Mapping):
         return None
     defaults = {key.removeprefix("aligned_"): value for key, value in BANK_DEFAULTS.items()}
     return ordered(defaults | bank | {"architecture": arm_setting(config, arm, "architecture")})

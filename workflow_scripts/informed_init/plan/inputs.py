@@ -8,6 +8,7 @@ from . import paths
 from .arms import arm_setting, needs_source, plugin_modules
 from .banks import bank_name, bank_spec, banks
 from .code_inputs import code
+from .ready_banks import ready_bank
 from .sources import bank_sources, pretrained_sources
 from .trainings import ARM_SCRIPT
 from .work import block_members
@@ -42,6 +43,8 @@ def arm_inputs(config: Mapping, arm: str, protocol: str, block: str) -> dict:
     if teacher := config["arms"][arm].get("teacher"):
         files["teachers"] = [paths.TEACHERS.format(protocol=protocol, block=block, **teacher)]
         files["teacher_checksums"] = paths.checksums(files["teachers"])
+    if ready := ready_bank(config, arm):
+        files["ready_banks"] = [ready]
     if network := own_file(arm_setting(config, arm, "architecture")):
         files["network"] = network
     return files | {"code": list(code(ARM_SCRIPT, *plugin_modules(config, arm)))}

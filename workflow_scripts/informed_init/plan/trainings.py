@@ -6,6 +6,7 @@ from ..reference_names import own_file
 from .arms import ARM_KEYS, arm_setting, plugin_modules
 from .banks import bank_name, bank_spec
 from .code_inputs import own_code
+from .ready_banks import ready_bank
 from .tasks import tasks
 from .work import block_members, ordered
 
@@ -17,6 +18,8 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
     settings = {key: value for key, value in config["arms"][arm].items() if key not in ARM_KEYS}
     if protocol == "published":
         settings |= config["arms"][arm].get("published", {})
+    if isinstance(bank := config["arms"][arm].get("bank"), str):
+        settings |= {"bank": bank}  # the initializer finds it itself
     dataset = arm_setting(config, arm, "dataset")
     grown = {}
     if teacher := config["arms"][arm].get("teacher"):
@@ -43,8 +46,9 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
 def arm_of_job(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:
     """What a job is told of one of its arms: its :func:`arm_spec`, the name of its bank, and the code that is its alone."""
     bank, network = bank_spec(config, arm), own_file(arm_setting(config, arm, "architecture"))
+    own = [file for file in (network, ready_bank(config, arm)) if file]
     return {
         "bank": bank and bank_name(bank),
-        "code": [*own_code(ARM_SCRIPT, *plugin_modules(config, arm)), *([network] if network else [])],
+        "code": [*own_code(ARM_SCRIPT, *plugin_modules(config, arm)), *own],
         "spec": arm_spec(config, protocol, recipe, arm, block),
     }

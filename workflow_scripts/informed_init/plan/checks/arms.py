@@ -1,11 +1,14 @@
 """Arms: an initializer that exists, settings that it takes, and the bank or teacher that it needs."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from ...banks.shipped import cards
 from ...declarations import Declaration, initializers, unreadable
 from ...errors import InputError
 from ..arms import ARM_KEYS
 from ..datasets import names
+from ..ready_banks import bank_facts
 from ..tasks import tasks
 from .networks import check_network
 from .refusals import check_known, hint, refuse, shown
@@ -29,8 +32,11 @@ def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
         if (given in declared.parameters) != (given in section):
             wrong = f"initializer {declared.name!r} {'needs a' if given in declared.parameters else 'takes no'} {given}"
             refuse(f"{where}.{given}", wrong, "leave it out" if given in section else f"add {given}")
-    if "bank" in section:
+    if isinstance(section.get("bank"), str):
+        check_ready_bank(f"{where}.bank", section["bank"])
+    elif "bank" in section:
         _check_bank(f"{where}.bank", section["bank"])
+    if "bank" in section:
         _check_aligned(where, section)
     if "teacher" in section:
         check_known(section["teacher"]["arm"], config["arms"], f"{where}.teacher.arm", "arm")
@@ -59,14 +65,25 @@ def _check_bank(where: str, bank: Mapping) -> None:
         refuse(f"{where}.taps", f"a bank of method {method!r} holds whole filters", "leave out taps: live")
 
 
+def check_ready_bank(where: str, bank: str) -> None:
+    """Refuse a name that no bank has which ships, and a file that is no bank."""
+    if not bank.endswith(".safetensors") and not Path(bank).is_file():
+        check_known(bank, [card.name for card in cards()], where, "bank")
+    try:
+        bank_facts(bank)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
 def _check_aligned(where: str, section: Mapping) -> None:
     """An initializer that copies aligned filters, and only such a one, draws from a bank of them."""
-    bank, aligned = section["bank"], section["bank"]["method"].startswith("aligned-")
+    bank = section["bank"] if isinstance(section["bank"], Mapping) else bank_facts(section["bank"])
+    aligned = bank["method"].startswith("aligned-")
     if aligned != (section["initializer"] == "aligned"):
         wrong = f"initializer {section['initializer']!r} and method {bank['method']!r} do not go together"
         refuse(f"{where}.bank.method", wrong, "initializer 'aligned' and methods aligned-* belong together")
     layers = (section.get("published", {}).get("layers") or 1, section.get("layers") or 1)
-    if aligned and max(layers) > bank["layers"]:
+    if aligned and max(layers) > bank.get("layers", max(layers)):
         wrong = f"{max(layers)} layers, but the bank aligns {bank['layers']}"
         refuse(f"{where}.layers", wrong, "take fewer layers, or align more in bank.layers")
 

@@ -34,5 +34,9 @@ def check_choices(config: Mapping) -> None:
     arm = drawings.get("bank")
     if arm is not None:
         check_known(arm, config["arms"], "drawings.bank", "arm")
-        if "bank" not in config["arms"][arm]:
-            refuse("drawings.bank", f"arm {arm!r} draws from no bank", "name one that does, or leave it out")
+        if not isinstance(config["arms"][arm].get("bank"), Mapping):
+            refuse(
+                "drawings.bank",
+                f"arm {arm!r} draws from no bank that the run makes",
+                "name one that does, or leave it out",
+            )

@@ -32,7 +32,7 @@ def _check_arms_tasks(config: Mapping, arm: str, section: Mapping) -> None:
         refuse(where, f"on data set {dataset!r} all classes are one task", "leave out tasks or dataset")
     _check_pairs(section["tasks"], config, where)
     declared = initializers().get(section["initializer"])
-    if "bank" in section or (declared and "source" in declared.parameters):
+    if isinstance(section.get("bank"), Mapping) or (declared and "source" in declared.parameters):
         _check_unseen(section["tasks"], config, where)
 
 
