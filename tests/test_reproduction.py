@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from informed_init.errors import InputError
 from informed_init.report.figures.gaps import draw_gaps, gap_rows
 from informed_init.report.figures.style import Style
 from informed_init.report.reproduction import (
@@ -72,11 +73,16 @@ def test_nothing_was_run():
     assert set(table["verdict"]) == {NOT_RUN} and set(table["epoch"]) == {2}
 
 
-def test_every_arm_has_a_row_in_the_picture_and_only_those_that_were_run_a_dot():
+def test_the_picture_has_a_row_for_every_arm_that_was_run_and_says_how_many_were_not():
     found = curves({"same": np.stack([around(51), around(60.9)])})
     rows = gap_rows(reproduction(found, PUBLISHED, recipes={"same": "steps"}, epochs=(1, 2)))
+    assert list(rows["arm"]) == list(PUBLISHED)  # the figure's data name them all
     figure = draw_gaps(rows, Style("Gaps", methods=dict.fromkeys(PUBLISHED, "default")))
     (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(PUBLISHED)
-    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
-    assert [round(float(x), 2) for x in dots if np.isfinite(x)] == [0.9]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["same"]
+    assert [round(float(line.get_xdata()[0]), 2) for line in axes.lines if line.get_marker() == "o"] == [0.9]
+    assert f"1 of {len(PUBLISHED)} published arms were run" in " ".join(
+        text.get_text() for text in figure.texts
+    ).replace("\n", " ")
+    with pytest.raises(InputError, match="no curves that are published and were run"):
+        draw_gaps(rows[rows["arm"] != "same"], Style("Gaps"))

@@ -22,31 +22,29 @@ def gap_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 @drawing
 def draw_gaps(table: pd.DataFrame, style: Style) -> Figure:
-    """A row for every published arm: a dot at the gap after the last epoch, a bar of two standard errors, a band of the margin
-    within which a curve counts as reproduced; an arm that was not run has its name and nothing else."""
-    style.rows(table, "published curves")
+    """A row for every published arm that was run: a dot at the gap after the last epoch, a bar of two standard errors, a band of
+    the margin within which a curve counts as reproduced. How many were not run is said above; ``table`` names them."""
+    run = style.rows(table[table["verdict"] != NOT_RUN], "curves that are published and were run")
     colors = method_colors(style.methods.values())
-    run = int((table["verdict"] != NOT_RUN).sum())
-    words = [f"dot: ours minus published after epoch {table['epoch'].iloc[0]}, points of test-split accuracy"]
-    words += ["bar: two standard errors"] if table["low"].notna().any() else []
-    words += [f"band: ±{MARGIN:g} point", f"{run} of {len(table)} arms run, the others: no dot", _sizes(table)]
+    words = [f"dot: ours minus published after epoch {run['epoch'].iloc[0]}, points of test-split accuracy"]
+    words += ["bar: two standard errors"] if run["low"].notna().any() else []
+    words += [f"band: ±{MARGIN:g} point", f"{len(run)} of {len(table)} published arms were run", _sizes(run)]
     figure = blank_figure(
-        style.width or 1.3 * WIDTH, 0.5 + 0.155 * len(table), style.title, style.words(*filter(None, words))
+        style.width or 1.3 * WIDTH, 0.5 + 0.155 * len(run), style.title, style.words(*filter(None, words))
     )
     axes = figure.add_subplot()
     axes.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.12, linewidth=0)
     axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
-    for place, row in enumerate(table.itertuples()):
+    for place, row in enumerate(run.itertuples()):
         color = colors[style.methods[row.arm]]
         axes.hlines(place, row.low, row.high, color=color, linewidth=1.6)
         axes.plot(row.gap, place, "o", color=color, markersize=4)
-    name_rows(axes, list(table["arm"]))
+    name_rows(axes, list(run["arm"]))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
     axes.set_xlabel("gap (points)")
     return figure
 
 
 def _sizes(table: pd.DataFrame) -> str:
-    own = table[table["verdict"] != NOT_RUN]
-    sizes = sorted(set(zip(own["n_tasks"], own["n_replicas"], strict=True)))
+    sizes = sorted(set(zip(table["n_tasks"], table["n_replicas"], strict=True)))
     return ", ".join(f"n = {tasks} tasks × {replicas} replica{'s' * (replicas > 1)}" for tasks, replicas in sizes)
