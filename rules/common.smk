@@ -38,10 +38,12 @@ from informed_init.plan import (
     trainings,
     work,
 )
-from informed_init.plan.checks import check_config
+from informed_init.plan.checks import check_config, check_repeated_keys
+from informed_init.plan.checks.arms import check_training
 from informed_init.plan.code_inputs import code
 
 try:
+    check_repeated_keys([*workflow.overwrite_configfiles, *workflow.configfiles])
     check_config(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -127,6 +129,10 @@ def curve_files(cells):
 def arm_inputs(wildcards):
     """What an arm is trained from: data, and its banks or sources."""
     arm, protocol, block = wildcards.arm, wildcards.protocol, wildcards.block
+    try:
+        check_training(config, wildcards.recipe, arm)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
     return large(inputs.arm_inputs(config, arm, protocol, block))
 
 

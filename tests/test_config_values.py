@@ -7,11 +7,11 @@ import pytest
 from informed_init.declarations import architectures, initializers
 from informed_init.errors import InputError
 from informed_init.plan import families, paths, trainings
-from informed_init.plan.checks import check_config
+from informed_init.plan.checks import check_config, check_repeated_keys
 from informed_init.plan.checks.names import file_names, rule_names
 from informed_init.plan.checks.schema import schema
 from informed_init.tasks import catalog
-from repository import Repository
+from repository import ROOT, Repository
 from small_config import PAPER
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -260,3 +260,40 @@ def test_figures_and_compared_families_have_names_of_their_own():
         config["families"] = {name: family, **config["families"]}
         config["families"][name] = family
         assert refusal(config).startswith(f"families.{name}: a rule of the workflow, or a table or figure of one")
+
+
+@pytest.mark.parametrize("section", ["arms", "recipes"])
+def test_names_that_differ_in_capitals_alone_would_be_one_file_somewhere(section):
+    name = next(iter(PAPER[section]))
+    line = refusal(changed((section, name.upper()), PAPER[section][name]))
+    assert line.startswith(f"{section}.{name}: '{name.upper()}' differs from it in capital letters only")
+
+
+@pytest.mark.parametrize("key, value", [("nesterov", True), ("momentum", 0.5)])
+def test_a_setting_that_the_optimizer_would_ignore_is_refused(key, value):
+    assert refusal(changed(f"recipes/legacy/{key}", value)).startswith(
+        f"recipes.legacy.{key}: optimizer adam has no such"
+    )
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
+    twice, once, broken = (tmp_path / name for name in ("twice.yaml", "once.yaml", "broken.yaml"))
+    once.write_text("base: &base {a: 1}\nruns:\n  - {<<: *base, a: 2}\n  - {a: 3}\n")
+    broken.write_text("a: [")
+    check_repeated_keys([once, broken, tmp_path / "missing.yaml", ROOT / "config.yaml"])
+    twice.write_text("run: x\narms:\n  mine:\n    scale: 0.5\n    scale: 0.1\n")
+    with pytest.raises(
+        InputError, match=r"^arms\.mine\.scale: stands twice in twice\.yaml, in lines 4 and 5; keep one"
+    ):
+        check_repeated_keys([once, twice])
+
+
+@pytest.mark.slow
+def test_snakemake_says_that_a_key_stands_twice_and_that_an_arm_is_not_there(tmp_path):
+    repository = Repository(tmp_path)
+    overlay = tmp_path / "twice.yaml"
+    overlay.write_text("run: one\nrun: two\n")
+    output = repository.snakemake("-n", "--configfile", str(overlay), ok=False)
+    assert "run: stands twice in twice.yaml, in lines 1 and 2; keep one of them" in output
+    output = repository.snakemake("-n", "results/mini/curves/controlled/stepwise/radnom/000-001.csv", ok=False)
+    assert "arms: arm 'radnom' does not exist; did you mean 'random'?" in output

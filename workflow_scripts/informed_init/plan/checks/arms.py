@@ -16,6 +16,12 @@ from .refusals import check_known, hint, refuse, shown
 CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
 
 
+def check_training(config: Mapping, recipe: str, arm: str) -> None:
+    """Refuse a training that was asked for by the name of its file and that ``config``, expanded, does not declare."""
+    check_known(arm, config["arms"], "arms", "arm")
+    check_known(recipe, config["recipes"], "recipes", "recipe")
+
+
 def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
     """Refuse what an arm's section says that cannot work, wherever the arm is trained."""
     where = f"arms.{arm}"

@@ -10,7 +10,7 @@ from .datasets import check_owned, check_pictures, check_ungrouped
 from .families import check_compared, check_expansion, check_families
 from .figures import check_figures
 from .fits import check_fits
-from .names import check_targets
+from .names import check_cases, check_targets
 from .networks import check_network, check_sourced
 from .recipes import check_recipe
 from .refusals import check_known
@@ -37,6 +37,7 @@ def check_config(config: Mapping) -> None:
     check_targets(config)
     check_expansion(config)
     config = expanded(config)
+    check_cases(config)
     check_teachers(config)
     check_compared(config)
     check_figures(config)

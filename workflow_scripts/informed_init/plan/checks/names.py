@@ -1,6 +1,7 @@
-"""Names of figures and compared families: they are targets of Snakemake's and files beside those of the rules."""
+"""Names that a config chooses: they are targets of Snakemake's, folders and files, beside those of the rules and each other."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 
@@ -41,3 +42,18 @@ def check_targets(config: Mapping) -> None:
         if name in rule_names() | file_names():
             wrong = "a rule of the workflow, or a table or figure of one, has this name"
             refuse(f"families.{name}", wrong, "call the family something else")
+
+
+def check_cases(config: Mapping) -> None:
+    """Refuse names that differ in capital letters only: where a file system does not tell them apart (macOS, Windows), they
+    are one file. ``config`` is expanded."""
+    for section in ("arms", "recipes"):  # families and figures have small letters only
+        alike = defaultdict(list)
+        for name in config[section]:
+            alike[name.lower()].append(name)
+        for first, *others in alike.values():
+            if others:
+                wrong = (
+                    f"{others[0]!r} differs from it in capital letters only, and not every file system tells them apart"
+                )
+                refuse(f"{section}.{first}", wrong, "call one of them something else")

@@ -6,7 +6,7 @@ from .refusals import refuse
 
 
 def check_recipe(name: str, recipe: Mapping) -> None:
-    """Refuse learning rates that do not say what holds in every epoch."""
+    """Refuse learning rates that do not say what holds in every epoch, and settings that an optimizer would ignore."""
     where, starts = f"recipes.{name}.learning_rate", [epoch for epoch, _ in recipe["learning_rate"]]
     if starts[0] != 1 or starts != sorted(set(starts)):
         refuse(
@@ -14,3 +14,7 @@ def check_recipe(name: str, recipe: Mapping) -> None:
         )
     if recipe.get("schedule", "steps") != "steps" and len(starts) > 1:
         refuse(where, f"schedule {recipe['schedule']!r} takes one rate, got {len(starts)}", "give it as [[1, peak]]")
+    optimizer = recipe.get("optimizer", "sgd")
+    for key in ("momentum", "nesterov"):
+        if optimizer == "adam" and recipe.get(key):
+            refuse(f"recipes.{name}.{key}", "optimizer adam has no such setting and would ignore it", "leave it out")
