@@ -32,6 +32,8 @@ def place(tmp_path, monkeypatch):
             pixels = rng.integers(0, 90, (12, 12, 3), dtype=np.uint8)
             pixels[..., channel] += 120
             Image.fromarray(pixels).save(folder / f"{number}.png")
+    for name in ("half/train/red", "empty"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "mine.py").write_text(MINE)
     return tmp_path
 
@@ -51,7 +53,10 @@ def command(**changes) -> list[str]:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"images": "nowhere"}, "nowhere: no such folder"),
+        ({"images": "nowhere"}, "--images: nowhere: no such folder; name one that holds CLASS/"),
+        ({"images": "mine.py"}, "--images: mine.py: a file, not a folder"),
+        ({"images": "half"}, "--images: half: holds train/ but no test/; add it, or name half/train"),
+        ({"images": "empty"}, "no pictures in folders of classes; needs two or more folders"),
         ({"images": "photos/red"}, "a picture in no class"),
         ({"initializers": "gabr"}, "initializer or bank 'gabr' does not exist; did you mean 'gabor'?"),
         ({"initializers": ","}, "no name in it"),

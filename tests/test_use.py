@@ -315,7 +315,8 @@ def test_the_wheel_is_small_and_holds_the_package_its_banks_and_its_command(site
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("py.typed", f"banks/files/{NAME}.safetensors", f"banks/files/{NAME}.json", "cli/apply.py"):
         assert f"informed_init/{name}" in names
-    assert not [name for name in names if name.startswith(("tests", "results")) or name.endswith((".pyc", ".csv.gz"))]
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"informed_init"}  # nothing else in site-packages
+    assert not [name for name in names if name.endswith((".pyc", ".csv.gz"))]
     assert (folder / "bin" / "informed-init").is_file()
 
 

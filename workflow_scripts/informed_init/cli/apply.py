@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import load_tensors, save_tensors
 from ..initializers.registry import InitializationWarning, function, initialize_
 from ..reference_names import FORMS
+from ._pictures import listed
 
 MOST_IMAGES = 2000  # of a folder, spread over all classes
 
@@ -96,13 +97,9 @@ def settings(initializer: str, given: list[str]) -> dict[str, object]:
 
 def pictures(folder: Path, size: int, channels: int) -> tuple[Tensor, Tensor]:
     """Training pictures of a folder, each channel with mean 0 and standard deviation 1, and their labels."""
-    from ..tasks import catalog
-    from ..tasks.pictures import decode, listing
+    from ..tasks.pictures import decode
 
-    parted = (folder / "train").is_dir() and (folder / "test").is_dir()
-    split = {} if parted else {"test_fraction": 0.2}
-    section = {"folder": str(folder.resolve()), "size": size, "grayscale": channels == 1, **split}
-    every = listing(catalog.own("pictures", section), ".").pictures["train"]
+    every = listed(folder, "pictures", size, channels == 1)[1].pictures["train"]
     chosen = every[:: max(1, -(-len(every) // MOST_IMAGES))]
     images = torch.stack([torch.from_numpy(decode(path, size, channels).copy()) for path, _ in chosen])
     images = images.permute(0, 3, 1, 2).float() / 255

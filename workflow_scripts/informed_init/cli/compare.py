@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..files import write_text
 from ..plan.asked import arms_of
 from ..plan.budget import BASELINE, DATASET, FAMILY, Counts, fit, overlay
+from ._pictures import listed
 
 LARGEST = 64  # pixels a side, unless asked for more: what a CPU trains in an evening
 GAIN = 1.3  # bfloat16 is taken where it makes a step this much faster
@@ -109,7 +110,7 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
         if getattr(options, name) is None:
             raise InputError(f"--{name}: missing; see informed-init compare --help")
     arms = arms_of(options.initializers, BASELINE, "--initializers", lambda path: str(path.resolve()))
-    section, listing = _pictures(options.images)
+    section, listing = listed(options.images, DATASET, LARGEST)
     size = options.size or min(LARGEST, _side(listing))
     counts = [sum(number == k for _, number in listing.pictures["train"]) for k in range(len(listing.class_names))]
     model = _network(options, size, len(counts))
@@ -142,15 +143,6 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
     )
     head = f"# {_command(options, folder)}\n# An overlay of the workflow's config.yaml; every key is described there.\n"
     return head + yaml.safe_dump(made, sort_keys=False, width=120, default_flow_style=None)
-
-
-def _pictures(images: Path):
-    from ..tasks import catalog, pictures
-
-    parted = (images / "train").is_dir() and (images / "test").is_dir()
-    split = {} if parted else {"test_fraction": 0.2}
-    section = {"folder": str(images.resolve()), "size": LARGEST, **split}
-    return section, pictures.listing(catalog.own(DATASET, section), ".")
 
 
 def _side(listing) -> int:
