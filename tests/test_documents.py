@@ -2,9 +2,11 @@
 
 import re
 
+import pandas as pd
 import pytest
 import yaml
 from informed_init.plan.checks.reference import config_reference
+from informed_init.report.sentence import sentence as told
 from repository import ROOT, Repository
 
 PINS = dict(
@@ -92,6 +94,21 @@ def test_every_file_the_readme_names_exists():
     made_by_runs = ("results/demo", "results/<run>")
     missing = [name for name in named if not name.startswith(made_by_runs) and not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_the_example_of_a_comparison_says_what_its_table_holds():
+    page = " ".join((ROOT / "docs" / "compare.md").read_text().replace("\n> ", " ").split())
+    table = pd.read_csv(ROOT / "docs" / "compare" / "table.csv").fillna({"baseline": "", "recipe": ""})
+    assert told(table) in page
+    for row in table.itertuples():
+        found = f"| {row.arm} | {row.recipe} | {row.test_mean:.2f} [{row.test_low:.2f}, {row.test_high:.2f}] |"
+        if row.arm != row.baseline:
+            found += f" {row.difference:+.2f} [{row.low:+.2f}, {row.high:+.2f}] |"
+        assert found in page
+    config = (ROOT / "docs" / "compare" / "config.yaml").read_text()
+    (command,) = re.findall(r"```sh (informed-init compare .*?) ```", page)
+    assert config.startswith(f"# {command.replace('--cores 2', '--out compare-photos')}\n")
+    assert list(yaml.safe_load(config)["arms"]) == list(table["arm"])
 
 
 def test_every_figure_and_table_the_readme_names_is_a_target(tmp_path):
