@@ -35,6 +35,7 @@ from informed_init.report.tables import (
     to_markdown,
     with_facts,
 )
+from informed_init.report.verdicts import above, below, within
 from jinja2 import Environment
 from repository import ROOT
 from snakemake.iocontainers import Namedlist
@@ -80,31 +81,39 @@ def test_the_audit_finds_planted_effects_and_says_which_arms_are_missing():
     assert (first["published_n_tasks"], first["published_n_replicas"], first["published_n"]) == (5, 3, 15)
 
     words = to_markdown(display_audit(table))
-    assert "**SUPPORTED** (4 of 4 contrasts run, all as claimed; Holm p = " in words
+    assert "**SUPPORTED** (4 of 4 contrasts run, 4 as claimed; p = " in words
     assert "**UNDECIDED** (1 of 2 contrasts run" in words and "+4.83" in words
     latex = to_latex(display_audit(table))
     assert "\\toprule" in latex and "**" not in latex and "{\\textasciigrave}" not in latex
 
 
-def test_a_claim_is_as_strong_as_its_weakest_contrast_and_corrected_over_claims():
+def test_p_values_are_corrected_over_a_claims_contrasts_run_or_not_and_then_over_the_claims_that_were_run():
     levels = {"random": 60, "x": 63, "y": 61.6}
     claims = [
-        Claim("1", "both", tuple(Contrast((arm,), ("random",), "greater", 0.0, 1.0) for arm in ("x", "y"))),
-        Claim("2", "one", (Contrast(("x",), ("random",), "greater", 0.0, 1.0),)),
-        Claim("3", "missing", (Contrast(("z",), ("random",), "greater", 0.0, 1.0),)),
+        Claim("1", "both", tuple(Contrast((arm,), ("random",), above(0.0), 1.0) for arm in ("x", "y"))),
+        Claim("2", "one of two", tuple(Contrast((arm,), ("random",), below(0.0), 1.0) for arm in ("x", "z"))),
+        Claim("3", "missing", (Contrast(("z",), ("random",), above(0.0), 1.0),)),
     ]
-    table = audit(both_protocols(levels, levels), claims=claims)
-    p = table["controlled_p"]
-    assert p[0] == p[2] < p[1]
-    assert table["controlled_claim_p"].tolist()[:3] == [p[1], p[1], p[2]]
-    # two claims were run: the smaller p-value counts twice, the larger once
-    assert table["controlled_claim_p_holm"].tolist()[:3] == pytest.approx([max(p[1], 2 * p[2])] * 2 + [2 * p[2]])
-    assert np.isnan(table["controlled_claim_p_holm"][3])
+    table = audit(both_protocols(levels, levels), claims=claims).filter(regex="^controlled_")
+    table.columns = table.columns.str.removeprefix("controlled_")
+    x, y = table["p_for"][:2]
+    assert x < y and table["p_against"].tolist()[:3] == [1.0, 1.0, x]
+    # Holm over two contrasts each, though the second claim's other contrast was not run
+    assert table["p_for_holm"].tolist()[:2] == pytest.approx([2 * x, max(2 * x, y)])
+    assert table["p_against_holm"][2] == pytest.approx(2 * x)
+    # a claim needs its weakest contrast to hold, and its strongest to fail; two claims were run
+    assert table["claim_p_for"][0] == table["p_for_holm"][1] and table["claim_p_for_holm"][0] == pytest.approx(
+        2 * table["claim_p_for"][0]
+    )
+    assert table["claim_p_against"][2] == table["p_against_holm"][2]
+    assert table["claim_p_against_holm"][2] == pytest.approx(4 * x)
+    assert table["claim_verdict"].tolist()[2:] == ["not supported", "not supported", "not run"]
+    assert table.iloc[4].filter(like="p_").isna().all()
 
 
 def test_a_contrast_of_means_averages_its_arms_cell_by_cell():
     levels = {"x": 70, "y": 60, "random": 62}
-    contrast = Contrast(("x", "y"), ("random",), "equivalent", 5.0, 0.0, "mean of x and y - random")
+    contrast = Contrast(("x", "y"), ("random",), within(5.0), 0.0, "mean of x and y - random")
     curves = both_protocols(levels, levels)
     table = audit(curves, claims=[Claim("1", "mean", (contrast,))])
     own = curves[curves.protocol == "controlled"]

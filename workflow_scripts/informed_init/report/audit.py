@@ -12,11 +12,26 @@ from scipy.optimize import brentq
 
 from .claims import VERDICT_RULE, Claim, Contrast
 from .curves import cell_matrix, count_diverged, shared_cells
-from .statistics import ALPHA, Verdict, claim_p_value, holm, mean_interval, paired_difference, verdict
+from .statistics import mean_interval, paired_difference
 from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text
+from .verdicts import (
+    AS_CLAIMED,
+    NOT_AS_CLAIMED,
+    OPEN,
+    Evidence,
+    corrected,
+    evidence,
+    finding,
+    region_text,
+    verdict,
+    whole,
+)
 
-# A contrast's verdict before any correction has words of its own.
-FINDINGS = {"supported": "as claimed", "not supported": "not as claimed", "undecided": "open"}
+# what the audit says of a contrast and of its claim: numbers, counts and words
+P_VALUES = ("p_for", "p_against", "p_for_holm", "p_against_holm")
+FLOATS = ("difference", "low", "high", *P_VALUES, "effect_size", *(f"claim_{name}" for name in P_VALUES))
+COLUMNS = (*FLOATS[:8], "n_tasks", "n_replicas", "n", "diverged", "finding", "rule", *FLOATS[8:])
+COLUMNS += ("claim_verdict", "claim_rule")
 
 # ---------------------------------------------------------------- audit
 
@@ -37,12 +52,10 @@ def audit(
         chance: see :func:`curves.cell_matrix`.
 
     Returns:
-        Columns ``claim, text, contrast, published`` and for each protocol ``<protocol>_`` followed by
-        ``difference, low, high, p, effect_size, n_tasks, n_replicas, n, diverged, finding, rule, claim_p,
-        claim_p_holm, claim_verdict, claim_rule``. ``p`` is that of the contrast
-        (:func:`statistics.claim_p_value`). A claim that needs all its contrasts has the largest of their
-        p-values (intersection-union test, Berger 1982), corrected over the claims; :data:`VERDICT_RULE` is
-        the whole rule. A contrast whose arms were not trained is ``not run``, and ``rule`` names them.
+        Columns ``claim, text, contrast, published`` and for each protocol ``<protocol>_`` followed by :data:`COLUMNS`.
+        p-values of a contrast (:func:`.verdicts.evidence`) are corrected over the claim's contrasts, those of a claim
+        (:func:`.verdicts.whole`) over the claims; :data:`VERDICT_RULE` is the whole rule. A contrast whose arms were not
+        trained is ``not run``, and ``rule`` names them.
     """
     pairs = [(claim, contrast) for claim in claims for contrast in claim.contrasts]
     columns = {
@@ -60,19 +73,8 @@ def audit(
             ]
             for claim in claims
         ]
-        p_values = [_claim_p(rows) for rows in groups]
-        results = []
-        for rows, p, p_holm in zip(groups, p_values, holm(p_values), strict=True):
-            judged = _judge(rows, p_holm)
-            whole = {
-                "claim_p": p,
-                "claim_p_holm": p_holm,
-                "claim_verdict": judged.word,
-                "claim_rule": judged.rule,
-            }
-            results += [row | whole for row in rows]
-        floats = ("difference", "low", "high", "p", "effect_size", "claim_p", "claim_p_holm")
-        parts.append(as_floats(pd.DataFrame(results), floats).add_prefix(f"{protocol}_"))
+        results = [row for rows in _judge(groups) for row in rows]
+        parts.append(as_floats(pd.DataFrame(results, columns=list(COLUMNS)), FLOATS).add_prefix(f"{protocol}_"))
     return pd.concat(parts, axis=1)
 
 
@@ -83,32 +85,32 @@ def _compare(
     recipe: str | None,
     chance: float | Mapping[str, float],
 ) -> dict:
-    """Numbers and finding of one contrast under one protocol."""
+    """Numbers of one contrast under one protocol, with its p-values before any correction."""
     rows = curves[(curves["protocol"] == protocol) & curves["arm"].isin(contrast.arms)]
     if recipe is not None:
         rows = rows[rows["recipe"] == recipe]
     trained = set(rows["arm"])
     missing = [arm for arm in contrast.arms if arm not in trained]
     if missing:
-        empty = dict.fromkeys(("difference", "low", "high", "p", "effect_size"))
+        empty = dict.fromkeys(("difference", "low", "high", "effect_size"))
         empty |= dict.fromkeys(("n_tasks", "n_replicas", "n", "diverged"), 0)
-        return empty | {"finding": NOT_RUN, "rule": f"{NOT_RUN} (needs arms: {', '.join(missing)})"}
+        rule = f"{NOT_RUN} (needs arms: {', '.join(missing)})"
+        return empty | {"evidence": evidence(None, contrast.claimed), "run": False, "rule": rule}
     cells = _cells(rows, contrast.arms, protocol, chance)
     plus, minus = (np.mean([cells[arm] for arm in arms], axis=0) for arms in (contrast.plus, contrast.minus))
     comparison = paired_difference(plus, minus)
-    judged = verdict(comparison, contrast.direction, contrast.threshold)
     return {
         "difference": comparison.mean,
         "low": comparison.low,
         "high": comparison.high,
-        "p": claim_p_value(comparison, contrast.direction, contrast.threshold),
         "effect_size": comparison.effect_size,
         "n_tasks": comparison.n_tasks,
         "n_replicas": comparison.n_replicas,
         "n": comparison.n,
         "diverged": count_diverged(rows),
-        "finding": FINDINGS[judged.word],
-        "rule": judged.rule,
+        "evidence": evidence(comparison, contrast.claimed),
+        "run": True,
+        "rule": f"claimed {region_text(contrast.claimed)}; {comparison.note}",
     }
 
 
@@ -119,26 +121,50 @@ def _cells(
     return shared_cells({arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms})
 
 
-def _claim_p(rows: Sequence[Mapping]) -> float | None:
-    """The p-value of a claim that needs all its contrasts; None unless all were tested."""
-    values = [row["p"] for row in rows]
-    return None if None in values else max(values)
+def _judge(groups: Sequence[Sequence[dict]]) -> list[list[dict]]:
+    """The rows of :func:`_compare`, claim by claim, with findings and verdicts by :data:`VERDICT_RULE`."""
+    contrasts = [corrected([row["evidence"] for row in rows]) for rows in groups]
+    tried = [index for index, rows in enumerate(groups) if any(row["run"] for row in rows)]
+    claims = {index: whole(contrasts[index]) for index in tried}
+    judged = dict(zip(tried, corrected(list(claims.values())), strict=True))
+    result = []
+    for index, rows in enumerate(groups):
+        known = (claims[index], judged[index]) if index in judged else None
+        result.append(_with_verdicts(rows, contrasts[index], known))
+    return result
 
 
-def _judge(rows: Sequence[Mapping], p_holm: float | None) -> Verdict:
-    """The verdict on a claim from its contrasts and its corrected p-value, by :data:`VERDICT_RULE`."""
-    run = [row for row in rows if row["finding"] != NOT_RUN]
-    findings = [row["finding"] for row in rows]
-    if not run:
-        return Verdict(NOT_RUN, "; ".join(dict.fromkeys(row["rule"] for row in rows)))
-    part = f"{len(run)} of {len(rows)} contrasts run"
-    against, as_claimed = findings.count(FINDINGS["not supported"]), findings.count(FINDINGS["supported"])
-    if against:
-        return Verdict("not supported", f"{part}, {against} not as claimed")
-    if as_claimed == len(rows) and p_holm is not None:
-        word = "supported" if p_holm < ALPHA else "undecided"
-        return Verdict(word, f"{part}, all as claimed; Holm p = {p_holm:.2g}")
-    return Verdict("undecided", f"{part}, {as_claimed} as claimed, {len(run) - as_claimed} open")
+def _with_verdicts(
+    rows: Sequence[dict], contrasts: Sequence[Evidence], claim: tuple[Evidence, Evidence] | None
+) -> list[dict]:
+    """The rows of one claim with the findings of its contrasts and its verdict.
+
+    ``claim`` has its evidence before and after the correction over claims; None when none of its contrasts was run.
+    """
+    findings = [finding(one) if row["run"] else NOT_RUN for row, one in zip(rows, contrasts, strict=True)]
+    part = {"claim_verdict": NOT_RUN, "claim_rule": "; ".join(dict.fromkeys(row["rule"] for row in rows))}
+    if claim is not None:
+        before, after = claim
+        words = [f"{sum(row['run'] for row in rows)} of {len(rows)} contrasts run"]
+        words += [f"{findings.count(word)} {word}" for word in (AS_CLAIMED, NOT_AS_CLAIMED, OPEN) if word in findings]
+        part = {f"claim_{name}": p for name, p in _p_values(before, after).items()}
+        part |= {"claim_verdict": verdict(after), "claim_rule": f"{', '.join(words)}; {_p_text(after)}"}
+    judged = []
+    for row, after, word in zip(rows, contrasts, findings, strict=True):
+        tested = {} if row["low"] is None else _p_values(row["evidence"], after)
+        judged.append(row | tested | part | {"finding": word})
+    return judged
+
+
+def _p_values(before: Evidence, after: Evidence) -> dict[str, float]:
+    """The columns :data:`P_VALUES` from evidence before and after a correction."""
+    return dict(zip(P_VALUES, (before.for_it, before.against, after.for_it, after.against), strict=True))
+
+
+def _p_text(test: Evidence) -> str:
+    """The smaller of two p-values: the other is 1, or nearly."""
+    side, p = ("for", test.for_it) if test.for_it <= test.against else ("against", test.against)
+    return f"p = {p:.2g} {side} it"
 
 
 def display_audit(table: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +202,8 @@ def _contrast_cell(record: Mapping, protocol: str) -> str:
     if np.isnan(row["low"]):
         return f"{row['difference']:+.2f}, {size}: no interval; {row['finding']}"
     interval = f"{row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
-    return f"{interval}, p = {row['p']:.2g}, d = {row['effect_size']:.2f}, {size}; {row['finding']}"
+    p = _p_text(Evidence(row["p_for_holm"], row["p_against_holm"]))
+    return f"{interval}, {p}, d = {row['effect_size']:.2f}, {size}; {row['finding']}"
 
 
 # ---------------------------------------------------------------- attribution

@@ -7,17 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..facts import PLACE, Facts, described, find
+from .verdicts import Region, above, below, region_text, within
 
 # What counts as "no difference" where a claim says so: half of the four points that claim (a) is about.
 MARGIN = 2.0
+# What counts as "about equally good": the least whole number of points that the differences which the paper calls so lie within
+# (up to 2.50); what it calls bad (5.2 and 5.5) lies outside.
+EQUALLY_GOOD = 3.0
 
 VERDICT_RULE = (
-    "A contrast is *as claimed* when the whole 95 % interval of its paired difference lies where the claim "
-    "puts it, *not as claimed* when no part of it does, *open* otherwise. A claim is SUPPORTED when all its "
-    "contrasts are as claimed and its p-value, the largest of theirs, is below 0.05 after Holm's correction "
-    "over all claims that were run under that protocol; NOT SUPPORTED when a contrast is not as claimed; "
-    f'UNDECIDED otherwise. "Equally good" and "does not matter" mean within ±{MARGIN:g} points, "does not '
-    f'help" and "no better" mean a gain below {MARGIN:g} points.'
+    "Every contrast is tested for the claim (its difference lies where the claim puts it) and against it (it does not). "
+    "p-values are two-sided, in step with the 95 % interval, and corrected by Holm's method over all contrasts of the "
+    "claim, those that were not run included. A contrast is *as claimed* when its corrected p-value for the claim is below "
+    "0.05, *not as claimed* when the one against it is, *open* otherwise. A claim is SUPPORTED when all its contrasts are as "
+    "claimed, NOT SUPPORTED when one is not as claimed, if its p-value (for: the largest of its contrasts', against: the "
+    "smallest) stays below 0.05 after Holm's correction over all claims that were run under that protocol; UNDECIDED "
+    f'otherwise. "About equally good" means within ±{EQUALLY_GOOD:g} points, the least whole number that the published '
+    f'differences lie within, "bad" worse than that; "does not matter" means within ±{MARGIN:g} points, "does not help" and '
+    f'"no better" a gain below {MARGIN:g}, "marginally better" one between 0 and {MARGIN:g}.'
 )
 
 
@@ -51,14 +58,13 @@ class Contrast:
     """A paired difference that a claim is about: mean of the ``plus`` arms minus mean of the ``minus`` arms.
 
     The sides are facts of arms (:mod:`..facts`) without their place; :func:`named` puts the arms' names in their stead.
-    Claimed is that it is ``greater`` or ``less`` than ``threshold`` points or within +-``threshold``
-    (``equivalent``). ``published`` is the difference of the published means at the last epoch, in points.
+    ``claimed`` is where the claim puts the difference and ``published`` the difference of the published means at the last
+    epoch, both in points.
     """
 
     plus: tuple[Facts | str, ...]
     minus: tuple[Facts | str, ...]
-    direction: str
-    threshold: float
+    claimed: Region
     published: float
     name: str = ""
 
@@ -71,8 +77,7 @@ class Contrast:
     def text(self) -> str:
         """What is claimed, e.g. ``<arm> - <arm> > 4``; ``name`` replaces the arms."""
         arms = self.name or " - ".join(" + ".join(side) for side in (self.plus, self.minus))
-        sign = {"greater": "> ", "less": "< ", "equivalent": "within ±"}[self.direction]
-        return f"{arms} {sign}{self.threshold:g}"
+        return f"{arms} {region_text(self.claimed)}"
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,9 @@ def name_of(facts: Facts, place: str, arms: Mapping[str, Facts], places: Mapping
     return found or described(facts)
 
 
-def _each(direction: str, threshold: float, *triples: tuple[Facts, Facts, float]) -> tuple[Contrast, ...]:
+def _each(claimed: Region, *triples: tuple[Facts, Facts, float]) -> tuple[Contrast, ...]:
     """Contrasts of single arms from (plus, minus, published difference)."""
-    return tuple(Contrast((plus,), (minus,), direction, threshold, published) for plus, minus, published in triples)
+    return tuple(Contrast((plus,), (minus,), claimed, published) for plus, minus, published in triples)
 
 
 _KS = (2, 3, 10, 30, 50)
@@ -126,15 +131,14 @@ CLAIMS = (
     Claim(
         "a",
         "Clustering beats random by more than 4 points and Gabor by more than 2",
-        _each("greater", 4.0, (clustered(EUCLID, 2), RANDOM, 4.83), (clustered(FOURIER, 2), RANDOM, 5.00))
-        + _each("greater", 2.0, (clustered(EUCLID, 2), gabor(1), 2.57), (clustered(FOURIER, 2), gabor(1), 2.74)),
+        _each(above(4.0), (clustered(EUCLID, 2), RANDOM, 4.83), (clustered(FOURIER, 2), RANDOM, 5.00))
+        + _each(above(2.0), (clustered(EUCLID, 2), gabor(1), 2.57), (clustered(FOURIER, 2), gabor(1), 2.74)),
     ),
     Claim(
         "b",
         "Any k > 1 is about equally good, k = 1 is bad",
         _each(
-            "equivalent",
-            MARGIN,
+            within(EQUALLY_GOOD),
             (clustered(EUCLID, 3), clustered(EUCLID, 2), -0.41),
             (clustered(EUCLID, 10), clustered(EUCLID, 2), -1.90),
             (clustered(EUCLID, 30), clustered(EUCLID, 2), -2.50),
@@ -145,8 +149,7 @@ CLAIMS = (
             (clustered(FOURIER, 50), clustered(FOURIER, 2), -0.80),
         )
         + _each(
-            "less",
-            -MARGIN,
+            below(-EQUALLY_GOOD),
             (clustered(EUCLID, 1), clustered(EUCLID, 2), -5.50),
             (clustered(FOURIER, 1), clustered(FOURIER, 2), -5.21),
         ),
@@ -155,8 +158,7 @@ CLAIMS = (
         "c",
         "More clustered layers help (17 against 1 and 6)",
         _each(
-            "greater",
-            0.0,
+            above(0.0),
             (clustered(EUCLID, 10), clustered(EUCLID, 10, layers=1), 2.59),
             (clustered(EUCLID, 10), clustered(EUCLID, 10, layers=6), 2.03),
             (clustered(FOURIER, 10), clustered(FOURIER, 10, layers=1), 4.21),
@@ -167,8 +169,7 @@ CLAIMS = (
         "d",
         "The number of source models does not matter (20 and 10 against 2)",
         _each(
-            "equivalent",
-            MARGIN,
+            within(MARGIN),
             (clustered(EUCLID, 10, models=20), clustered(EUCLID, 10, models=2), 0.07),
             (clustered(EUCLID, 10), clustered(EUCLID, 10, models=2), 0.22),
             (clustered(FOURIER, 10, models=20), clustered(FOURIER, 10, models=2), 0.29),
@@ -179,8 +180,7 @@ CLAIMS = (
         "e",
         "On the first layer alone Gabor beats clustering",
         _each(
-            "greater",
-            0.0,
+            above(0.0),
             (gabor(1), clustered(EUCLID, 10, layers=1), 1.43),
             (gabor(1), clustered(FOURIER, 10, layers=1), 2.36),
         ),
@@ -189,8 +189,7 @@ CLAIMS = (
         "f",
         "Gabor beyond the first layer hurts",
         _each(
-            "less",
-            0.0,
+            below(0.0),
             (gabor(2), gabor(1), -0.61),
             (gabor(6), gabor(1), -3.13),
             (gabor(10), gabor(1), -11.44),
@@ -201,8 +200,7 @@ CLAIMS = (
         "g",
         "Alignment does not help",
         _each(
-            "less",
-            MARGIN,
+            below(MARGIN),
             (aligned(1), RANDOM, 0.02),
             (aligned(2), RANDOM, -0.27),
             (aligned(4), RANDOM, -0.10),
@@ -212,19 +210,18 @@ CLAIMS = (
     Claim(
         "h",
         "The gain carries over to Tiny ImageNet",
-        _each("greater", 0.0, (clustered(FOURIER, 3, models=6, disjoint=True), RANDOM, 4.45)),
+        _each(above(0.0), (clustered(FOURIER, 3, models=6, disjoint=True), RANDOM, 4.45)),
         TRANSFER,
     ),
     Claim(
         "i",
         "Fourier is marginally better than euclid",
         (
-            Contrast((clustered(FOURIER, 2),), (clustered(EUCLID, 2),), "greater", 0.0, 0.17),
+            Contrast((clustered(FOURIER, 2),), (clustered(EUCLID, 2),), (0.0, MARGIN), 0.17),
             Contrast(
                 tuple(clustered(FOURIER, k) for k in _KS),
                 tuple(clustered(EUCLID, k) for k in _KS),
-                "greater",
-                0.0,
+                (0.0, MARGIN),
                 1.01,
                 "mean of fourier - mean of euclid over k = 2, 3, 10, 30, 50",
             ),
@@ -233,7 +230,7 @@ CLAIMS = (
     Claim(
         "j",
         "A pretrained model is no better than random",
-        _each("less", MARGIN, (PRETRAINED, RANDOM, -0.08)),
+        _each(below(MARGIN), (PRETRAINED, RANDOM, -0.08)),
     ),
 )
 
