@@ -7,6 +7,7 @@ import pytest
 import torch
 from informed_init import architectures
 from informed_init.banks.bank import Bank, LayerBank, bankable_layers
+from informed_init.channels.normalization import is_norm
 from informed_init.declarations import architectures as declared_architectures
 from informed_init.declarations import initializers as declared_initializers
 from informed_init.errors import InputError
@@ -88,6 +89,8 @@ def test_a_wrong_setting_of_an_architecture_is_named(name, settings, said):
 @pytest.mark.parametrize("name", sorted(declared_architectures()))
 def test_what_an_architecture_says_it_has_is_what_it_has(name):
     facts = declared_architectures()[name].facts
+    norms = [m for m in network(name, meta=True).modules() if is_norm(m) and m.weight is not None]
+    assert facts.get("norms", len(norms)) == len(norms)
     assert facts["convolutions"] == len(bankable_layers(network(name, meta=True)))
     if name not in BIG:
         assert facts["branches"] == len(residual_branches(network(name), torch.zeros(1, 3, 64, 64)))

@@ -350,8 +350,8 @@ def test_fixup_branches_grow_slowly_under_batch_norm():
 @pytest.mark.parametrize(
     ("architecture", "name", "settings", "message"),
     [
-        ("lenet", "fixup", {}, "fixup: LeNet has no residual additions"),
-        ("squeezenet", "fixup", {}, "fixup: SqueezeNet has no residual additions"),
+        ("lenet", "fixup", {}, "fixup: not applicable: LeNet has no residual additions"),
+        ("squeezenet", "fixup", {}, "fixup: not applicable: SqueezeNet has no residual additions"),
         ("lenet", "he-normal", {"mode": "fan_avg"}, "he-normal: mode is 'fan_avg'; give one of fan_in, fan_out"),
         ("lenet", "he-uniform", {"mode": "in"}, "he-uniform: mode is 'in'"),
         ("lenet", "normal", {"std": -1.0}, "normal: std is -1.0; give a number from 0"),

@@ -10,7 +10,7 @@ NEEDS = tuple(name for name in HANDED if name not in ("model", "generator"))
 @dataclass(frozen=True)
 class Entry:
     """An initializer: what it does in a sentence, what it must be given (``bank``, ``data``, ``source``, ``teacher``), what a
-    network must have (``convolutions``, ``branches``; empty for any), its settings, and the paper it is from."""
+    network must have (``convolutions``, ``branches``, ``norms``; empty for any), its settings, and the paper it is from."""
 
     name: str
     summary: str

@@ -102,7 +102,7 @@ def _blocks(stage: Stage) -> list[nn.Module]:
     return blocks
 
 
-@architecture("compact", convolutions=14, branches=6)
+@architecture("compact", convolutions=14, branches=6, norms=14)
 def compact(
     num_classes: int = 10,
     in_channels: int = 3,
@@ -139,7 +139,7 @@ def compact(
     )
 
 
-@architecture("compact-legacy", convolutions=14, branches=6)
+@architecture("compact-legacy", convolutions=14, branches=6, norms=14)
 def compact_legacy(
     num_classes: int = 10,
     in_channels: int = 3,
@@ -154,7 +154,7 @@ def compact_legacy(
     return compact(num_classes, in_channels, input_size, **legacy, **regularization)
 
 
-@architecture("compact-small", convolutions=6, branches=2)
+@architecture("compact-small", convolutions=6, branches=2, norms=6)
 def compact_small(num_classes: int = 10, in_channels: int = 3, input_size: int = 32) -> CompactResNet:
     """Two stages of one block at eight and sixteen channels, 6,290 parameters, for demos and tests."""
     return compact(num_classes, in_channels, input_size, width=8, blocks=1)

@@ -96,25 +96,25 @@ class Inception(nn.Module):
         return self.fc(self.dropout(torch.flatten(self.avgpool(x), 1)))
 
 
-@architecture("inception", convolutions=20, branches=0)
+@architecture("inception", convolutions=20, branches=0, norms=57)
 def inception(num_classes: int = 10, factor: Factor = 1.0, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """Inception with batch norm; ``factor`` scales the widths inside the modules (truncated to integers)."""
     return Inception(num_classes, factor, in_channels, dropout)
 
 
-@architecture("inception-narrow", convolutions=20, branches=0)
+@architecture("inception-narrow", convolutions=20, branches=0, norms=57)
 def inception_narrow(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The teacher of Net2Net's experiment: widths inside the modules times sqrt(0.3)."""
     return Inception(num_classes, math.sqrt(0.3), in_channels, dropout)
 
 
-@architecture("inception-deeper", convolutions=29, branches=0)
+@architecture("inception-deeper", convolutions=29, branches=0, norms=66)
 def inception_deeper(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The narrow network with a second 3x3 convolution in every module's second branch."""
     return Inception(num_classes, math.sqrt(0.3), in_channels, dropout, deeper=True)
 
 
-@architecture("inception-both", convolutions=29, branches=0)
+@architecture("inception-both", convolutions=29, branches=0, norms=66)
 def inception_both(num_classes: int = 10, in_channels: int = 3, dropout: Share = 0.0) -> Inception:
     """The full width, and a second 3x3 convolution in every module's second branch."""
     return Inception(num_classes, 1.0, in_channels, dropout, deeper=True)

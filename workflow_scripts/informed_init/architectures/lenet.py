@@ -60,31 +60,31 @@ class LeNet(nn.Module):
         return self.fc3(x)
 
 
-@architecture("lenet", convolutions=2, branches=0)
+@architecture("lenet", convolutions=2, branches=0, norms=0)
 def lenet(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 without batch norm."""
     return LeNet(num_classes, False, in_channels, input_size, dropout=dropout)
 
 
-@architecture("lenet-bn", convolutions=2, branches=0)
+@architecture("lenet-bn", convolutions=2, branches=0, norms=2)
 def lenet_bn(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm after both convolutions."""
     return LeNet(num_classes, True, in_channels, input_size, dropout=dropout)
 
 
-@architecture("lenet-bn-wider", convolutions=2, branches=0)
+@architecture("lenet-bn-wider", convolutions=2, branches=0, norms=2)
 def lenet_bn_wider(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm and ten instead of six channels in its first layer (63,462 parameters)."""
     return LeNet(num_classes, True, in_channels, input_size, widths=(10, 16), dropout=dropout)
 
 
-@architecture("lenet-bn-deeper", convolutions=3, branches=0)
+@architecture("lenet-bn-deeper", convolutions=3, branches=0, norms=3)
 def lenet_bn_deeper(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm and a second convolution in its first stage (62,668 parameters)."""
     return LeNet(num_classes, True, in_channels, input_size, dropout=dropout, deeper=True)
 
 
-@architecture("lenet-bn-both", convolutions=3, branches=0)
+@architecture("lenet-bn-both", convolutions=3, branches=0, norms=3)
 def lenet_bn_both(num_classes: int = 10, in_channels: int = 1, input_size: Size = 32, dropout: Share = 0.0) -> LeNet:
     """LeNet-5 with batch norm, wider and deeper in its first stage."""
     return LeNet(num_classes, True, in_channels, input_size, widths=(10, 16), dropout=dropout, deeper=True)

@@ -36,7 +36,7 @@ class MitB0(nn.Module):
         return self.network(pixel_values=x).logits
 
 
-@architecture("mit-b0", convolutions=18, branches=16)
+@architecture("mit-b0", convolutions=18, branches=16, norms=30)
 def mit_b0(
     num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=29)] = 64
 ) -> nn.Module:

@@ -14,13 +14,14 @@ from . import references
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
-def architecture(name: str, *, convolutions: int | None = None, branches: int | None = None):
+def architecture(name: str, *, convolutions: int | None = None, branches: int | None = None, norms: int | None = None):
     """Register ``build(num_classes, **settings) -> nn.Module`` under ``name`` (decorator).
 
     ``convolutions`` is how many convolutions larger than 1x1 the network has at its default settings
     (:func:`..banks.bank.bankable_layers`), ``branches`` how many residual branches
-    (:func:`..initializers.fixup.residual_branches`); None if nobody counted. They are read from the source, so that the plan
-    can refuse an initializer that would set nothing of the network, without torch.
+    (:func:`..initializers.fixup.residual_branches`), ``norms`` how many normalization layers with a gain; None if nobody
+    counted. They are read from the source, so that the plan can refuse an initializer that would set nothing of the
+    network, without torch.
     """
 
     def register(build):

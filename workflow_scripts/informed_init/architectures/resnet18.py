@@ -68,25 +68,25 @@ class ResNet18(nn.Module):
         return self.fc(torch.flatten(self.avgpool(x), 1))
 
 
-@architecture("resnet18", convolutions=17, branches=8)
+@architecture("resnet18", convolutions=17, branches=8, norms=20)
 def resnet18(num_classes: int = 1000) -> ResNet18:
     """torchvision's ResNet-18: 7x7/2 stem, max-pool, four stages of two blocks."""
     return ResNet18(num_classes)
 
 
-@architecture("resnet18-custom", convolutions=17, branches=6)
+@architecture("resnet18-custom", convolutions=17, branches=6, norms=20)
 def resnet18_custom(num_classes: int = 1000) -> ResNet18:
     """The paper's custom ResNet-18: both blocks of ``layer1`` without the residual addition, all else unchanged."""
     return ResNet18(num_classes, layer1_residual=False)
 
 
-@architecture("resnet18-small", convolutions=17, branches=8)
+@architecture("resnet18-small", convolutions=17, branches=8, norms=20)
 def resnet18_small(num_classes: int = 1000) -> ResNet18:
     """ResNet-18 with a quarter of the channels: the same 17 layers at a tenth of the price, for demos and tests."""
     return ResNet18(num_classes, width=16)
 
 
-@architecture("resnet18-custom-small", convolutions=17, branches=6)
+@architecture("resnet18-custom-small", convolutions=17, branches=6, norms=20)
 def resnet18_custom_small(num_classes: int = 1000) -> ResNet18:
     """The custom ResNet-18 with a quarter of the channels."""
     return ResNet18(num_classes, layer1_residual=False, width=16)

@@ -40,7 +40,7 @@ class BaseMlp(nn.Module):
         return self.fc4(self.dropout(x))
 
 
-@architecture("base-mlp", convolutions=0, branches=0)
+@architecture("base-mlp", convolutions=0, branches=0, norms=0)
 def base_mlp(num_classes: int = 10, in_channels: int = 1, input_size: int = 64, dropout: Share = 0.5) -> nn.Module:
     """The study's own MLP for ``(n, in_channels, input_size, input_size)`` images."""
     return BaseMlp(num_classes, in_channels, input_size, dropout)
@@ -52,7 +52,7 @@ def _for_channels(conv: nn.Conv2d, in_channels: int) -> nn.Conv2d:
     return nn.Conv2d(in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=has_bias)
 
 
-@architecture("alexnet", convolutions=5, branches=0)
+@architecture("alexnet", convolutions=5, branches=0, norms=0)
 def alexnet(
     num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=57)] = 64
 ) -> nn.Module:
@@ -68,7 +68,7 @@ def alexnet(
     return model
 
 
-@architecture("resnet50", convolutions=17, branches=16)
+@architecture("resnet50", convolutions=17, branches=16, norms=53)
 def resnet50(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     """torchvision's ResNet-50 for images of any size."""
     from torchvision import models
@@ -79,7 +79,7 @@ def resnet50(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     return model
 
 
-@architecture("vgg19", convolutions=16, branches=0)
+@architecture("vgg19", convolutions=16, branches=0, norms=0)
 def vgg19(
     num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=32)] = 64
 ) -> nn.Module:
@@ -92,7 +92,7 @@ def vgg19(
     return model
 
 
-@architecture("googlenet", convolutions=20, branches=0)
+@architecture("googlenet", convolutions=20, branches=0, norms=57)
 def googlenet(
     num_classes: int = 10,
     in_channels: int = 1,
@@ -116,7 +116,7 @@ def googlenet(
     return model
 
 
-@architecture("squeezenet", convolutions=9, branches=0)
+@architecture("squeezenet", convolutions=9, branches=0, norms=0)
 def squeezenet(
     num_classes: int = 10, in_channels: int = 1, input_size: Annotated[int, Bounds(minimum=21)] = 64
 ) -> nn.Module:

@@ -29,7 +29,7 @@ class Branch:
 class _Recording:
     """One forward pass of a model: the autograd graph of its output, and which node of it belongs to which module."""
 
-    def __init__(self, model: nn.Module, image: Tensor):
+    def __init__(self, model: nn.Module, image: Tensor, initializer: str):
         self.modules: dict[object, nn.Module] = {}
         self.kinds = tuple({type(weight.module) for weight in weights(model)})
         hooks = [m.register_forward_hook(self._note) for m in model.modules() if self._has_weight(m)]
@@ -37,7 +37,7 @@ class _Recording:
         try:
             model.eval()
             image = image.detach().clone().requires_grad_()
-            with torch.enable_grad(), running("fixup", image):
+            with torch.enable_grad(), running(initializer, image):
                 # forward, not a call: hooks on the model may count images, and this one is blank
                 output = _tensor(model.forward(image)).grad_fn
         finally:
@@ -124,7 +124,26 @@ def residual_branches(model: nn.Module, image: Tensor) -> list[Branch]:
 
     Works for any network that adds tensors, whatever its forward looks like. The model is left as it was.
     """
-    return _branches(_Recording(model, image))
+    return _branches(_Recording(model, image, "fixup"))
+
+
+def _recorded(model: nn.Module, images: Tensor, initializer: str) -> tuple[_Recording, list[Branch]]:
+    """A pass of one blank image and the residual branches in it; :class:`InputError` if there are none."""
+    parameter = next(model.parameters())
+    blank = torch.zeros(1, *images.shape[1:], device=parameter.device, dtype=parameter.dtype)
+    recording = _Recording(model, blank, initializer)
+    if branches := _branches(recording):
+        return recording, branches
+    kind = type(model).__name__
+    raise InputError(
+        f"{initializer}: not applicable: {kind} has no residual additions; it is for residual networks such as resnet18"
+    )
+
+
+def branches_of(model: nn.Module, images: Tensor, initializer: str) -> list[Branch]:
+    """The residual branches of ``model``, for images like ``images`` ``(n, c, h, w)``; :class:`InputError` in the name of an
+    initializer if there are none."""
+    return _recorded(model, images, initializer)[1]
 
 
 @initializer("fixup", needs="branches", source="Zhang et al. 2019, arXiv:1901.09321")
@@ -144,25 +163,18 @@ def fixup_(model: nn.Module, *, generator: torch.Generator, data: tuple[Tensor, 
     Raises:
         InputError: the network has no residual additions.
     """
-    parameter = next(model.parameters())
-    blank = torch.zeros(1, *data[0].shape[1:], device=parameter.device, dtype=parameter.dtype)
-    recording = _Recording(model, blank)
-    branches = _branches(recording)
-    if not branches:
-        raise InputError(
-            f"fixup: {type(model).__name__} has no residual additions; it is for residual networks such as resnet18"
-        )
+    recording, branches = _recorded(model, data[0], "fixup")
     fill_(model, lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu", generator=generator), "He's, fan_in")
-    held = _weights_by_module(model)
+    held = weights_by_module(model)
     for branch in branches:
         _scale_(branch, len(branches), held)
         for module in branch.last:
-            _zero_module_(module, held, "zero: the end of a residual branch")
+            zero_module_(module, held, "zero: the end of a residual branch")
     head = [module for module in recording.modules.values() if module in held][-1]
-    _zero_module_(head, held, "zero: the head")
+    zero_module_(head, held, "zero: the head")
 
 
-def _weights_by_module(model: nn.Module) -> dict[nn.Module, list[Weight]]:
+def weights_by_module(model: nn.Module) -> dict[nn.Module, list[Weight]]:
     """The weights of each layer; attention's last is that of its output projection."""
     held: dict[nn.Module, list[Weight]] = {}
     for weight in weights(model):
@@ -192,7 +204,7 @@ def _scale_(branch: Branch, branches: int, held: dict[nn.Module, list[Weight]]) 
         output.set_(output.get() * factor, why)
 
 
-def _zero_module_(module: nn.Module, held: dict[nn.Module, list[Weight]], why: str) -> None:
+def zero_module_(module: nn.Module, held: dict[nn.Module, list[Weight]], why: str) -> None:
     """Make a layer's output zero: its weight and bias, a norm's scale and shift, the output projection of attention."""
     if module in held:
         weight = held[module][-1]

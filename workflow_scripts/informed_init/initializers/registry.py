@@ -35,8 +35,8 @@ class InitializationWarning(UserWarning):
 def initializer(name: str, *, needs: str | None = None, source: str | None = None):
     """Register an in-place initializer ``f_(model, *, generator, **settings)`` under ``name`` (decorator).
 
-    ``needs`` names what a network must have for it to set anything: ``convolutions`` or ``branches`` (those facts of
-    :func:`..architectures.registry.architecture`); ``source`` the paper it is from. Both are read from the source code, so
+    ``needs`` names what a network must have for it to set anything: ``convolutions``, ``branches`` or ``norms`` (those facts
+    of :func:`..architectures.registry.architecture`); ``source`` the paper it is from. Both are read from the source code, so
     that the plan and listings know them without torch.
 
     Raises:

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from ..channels.normalization import normalizers
 from ..errors import InputError
 from ..settings import Count, Positive
-from .layers import Weight, head_of, weights
+from .layers import CONVOLUTIONS, TRANSPOSED, Weight, head_of, weights
+from .partial_dirac import identity_rows_
 from .patches import Spectrum, first_patches, spectrum
 from .registry import initializer
 from .report import was_left
 
+Others = Literal["noise", "dirac"]
 First = Literal["eigenvectors", "permuted", "noise", "orthogonal", "he"]
 
 
@@ -26,6 +28,7 @@ def whitened_(
     generator: torch.Generator,
     data: tuple[Tensor, Tensor],
     first: First = "eigenvectors",
+    others: Others = "noise",
     norm: Positive = 0.1,
     patches: Count = 20_000,
     epsilon: Positive = 0.01,
@@ -52,37 +55,67 @@ def whitened_(
     the first layer alone, or the small norm alone, did a third of it. He's standard deviation is that of fan_out
     throughout. Biases become zero; the head and normalization layers are left.
 
-    ``first`` is for controls: ``permuted`` gives every filter's input channels another order, ``noise`` is Gaussian noise
-    in whitened space, ``orthogonal`` random orthogonal filters with both signs, ``he`` noise.
+    ``others`` = dirac makes the first filters of each convolution identities, as far as there are input channels; with
+    ``norm`` = 1 that is the idea of airbench's start. ``first`` is for controls: ``permuted`` gives every filter's input
+    channels another order, ``noise`` is Gaussian noise in whitened space, ``orthogonal`` random orthogonal filters with both
+    signs, ``he`` noise.
 
     Raises:
         InputError: the network does not run on the images, these do not vary, or there is nothing but a head.
     """
+    whiten_(model, data, generator, "whitened", first=first, others=others, norm=norm, patches=patches, epsilon=epsilon)
+
+
+def whiten_(
+    model: nn.Module,
+    data: tuple[Tensor, Tensor],
+    generator: torch.Generator,
+    name: str,
+    *,
+    first: First,
+    others: Others,
+    norm: float,
+    patches: int = 20_000,
+    epsilon: float = 0.01,
+) -> list[Weight]:
+    """:func:`whitened_` in the name of an initializer; the weights that have the small norm, in the model's order."""
     head = head_of(model)
-    found, seen = first_patches(model, data[0], patches, generator, "whitened")
-    others = [weight for weight in weights(model) if weight.key() not in (found.key(), head.key())]
+    found, seen = first_patches(model, data[0], patches, generator, name)
     if found.key() == head.key():
-        raise InputError("whitened: not applicable: the network's only layer is its head; use another initializer")
-    norms = normalizers(model, [found.module, *(weight.module for weight in others)])
+        raise InputError(f"{name}: not applicable: the network's only layer is its head; use another initializer")
+    rest = [weight for weight in weights(model) if weight.key() not in (found.key(), head.key())]
+    norms = normalizers(model, [found.module, *(weight.module for weight in rest)])
+    norms = {module: None if _of_attention(model, module) else follows for module, follows in norms.items()}
     first_(found, seen, first, epsilon, norms[found.module], generator)
-    for weight in others:
-        small_noise_(weight, norm, None if _of_attention(model, weight) else norms[weight.module], generator)
+    for weight in rest:
+        other_(weight, others, norm, norms[weight.module], generator)
     for parameter in head.module.parameters():
         was_left(parameter, "the head: as the network's constructor made it")
+    return [weight for weight in rest if norms[weight.module] is not None]
 
 
-def _of_attention(model: nn.Module, weight: Weight) -> bool:
-    """Whether a weight is one of attention's projections, whose scale is no matter of what follows."""
-    return any(isinstance(m, nn.MultiheadAttention) and weight.module in (m, m.out_proj) for m in model.modules())
+def _of_attention(model: nn.Module, module: nn.Module) -> bool:
+    """Whether a layer is one of attention's projections, whose scale is no matter of what follows."""
+    return any(isinstance(m, nn.MultiheadAttention) and module in (m, m.out_proj) for m in model.modules())
 
 
-def small_noise_(weight: Weight, norm: float, follows: str | None, generator: torch.Generator) -> None:
-    """He's noise (fan_out), times ``norm`` where the normalization ``follows`` follows; biases zero."""
+def other_(weight: Weight, kind: Others, norm: float, follows: str | None, generator: torch.Generator) -> None:
+    """He's noise (fan_out), in convolutions with identities if ``kind`` is dirac, times ``norm`` where the normalization
+    ``follows`` follows; biases zero."""
+    identities = kind == "dirac" and isinstance(weight.module, (*CONVOLUTIONS, *TRANSPOSED))
+    factor = 1.0 if follows is None else norm
+
+    def fill(block: Tensor) -> None:
+        he_noise_(block, generator)
+        if identities:
+            identity_rows_(block)
+        block.mul_(factor)
+
+    what = "identities and He's noise" if identities else "He's"
     if follows is None:
-        weight.fill_(lambda w: he_noise_(w, generator), "He's: no normalization follows")
+        weight.fill_(fill, f"{what}: no normalization follows")
     else:
-        why = f"He's times {norm:g}: a normalization follows"
-        weight.fill_(lambda w: he_noise_(w, generator).mul_(norm), why, f"then {follows}")
+        weight.fill_(fill, f"{what} times {norm:g}: a normalization follows", f"then {follows}")
     weight.zero_bias_()
 
 

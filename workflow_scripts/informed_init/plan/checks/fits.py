@@ -10,7 +10,11 @@ from ..sources import source_images
 from ..tasks import image_shape
 from .refusals import refuse
 
-_WORDS = {"convolutions": "convolutions larger than 1x1", "branches": "residual branches"}
+_WORDS = {
+    "convolutions": "convolutions larger than 1x1",
+    "branches": "residual branches",
+    "norms": "normalization layers with a gain",
+}
 
 
 def check_fits(config: Mapping) -> None:
