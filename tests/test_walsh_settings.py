@@ -9,9 +9,7 @@ from informed_init.report.walsh import FREE, SIDES, differences, find
 from repository import ROOT
 from test_config import PAPER, overlay
 
-RUNS = {"paper": None} | {
-    path.stem: path.stem for path in sorted((ROOT / "config").glob("*.yaml")) if path.stem != "study"
-}
+RUNS = {"paper": None} | {path.stem: path.stem for path in sorted((ROOT / "config").glob("*.yaml"))}
 PARTS = ("reducer", "codes", "labels")  # what a control replaces; anything else must be as the method has it
 
 
@@ -36,7 +34,7 @@ def test_the_arms_of_a_comparison_differ_from_sup_walsh_in_one_part_only(name):
                     assert same[:2] == same[2:], (family, control)
 
 
-@pytest.mark.parametrize("name", ["paper"])
+@pytest.mark.parametrize("name", ["paper", "study"])
 def test_every_comparison_of_sup_walsh_has_ordinary_steps_beside_it(name):
     config = run(name)
     for family in compared_families(config):
