@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from informed_init.discover import initializers_page
 from informed_init.plan.checks.reference import config_reference
 from informed_init.report.sentence import sentence as told
 from repository import ROOT, Repository
@@ -32,6 +33,11 @@ def test_conda_environments_agree_with_the_pins(path):
 def test_the_config_reference_is_current():
     """`python -m informed_init.plan.checks.reference > config/README.md` makes it so."""
     assert (ROOT / "config" / "README.md").read_text() == config_reference()
+
+
+def test_the_page_of_initializers_is_current():
+    """`python -m informed_init.discover > docs/initializers.md` makes it so."""
+    assert (ROOT / "docs" / "initializers.md").read_text() == initializers_page()
 
 
 def keys(value, path=()):

@@ -1,4 +1,7 @@
-"""What there is to use, listed without importing torch."""
+"""What there is to use, listed without importing torch.
+
+``python -m informed_init.discover`` prints ``docs/initializers.md``.
+"""
 
 from dataclasses import dataclass
 
@@ -58,3 +61,30 @@ def available() -> Entries:
             )
         )
     return Entries(found)
+
+
+PAGE = """# Initializers
+
+`initialize_(model, NAME, generator=0)`, or an arm of the config. Each is one file in `workflow_scripts/informed_init/initializers/`,
+whose docstring says the equation; what each may be told stands in [the reference of settings](../config/README.md).
+
+"Needs" is what it must be given: `bank`, a filter bank; `data`, training images and labels; `source` or `teacher`, a trained
+network. "Network" is what a network must have. Where it lacks that, or an initializer does not fit it for another reason, the
+initializer is refused in one line that says "not applicable", and the network stays as it was.
+
+| initializer | what it does | needs | network | source |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def initializers_page() -> str:
+    """The text of ``docs/initializers.md``: every initializer, as its file declares it."""
+    rows = [
+        f"| `{e.name}` | {e.summary} | {', '.join(f'`{need}`' for need in e.needs)} | {e.network} | {e.source} |"
+        for e in available()
+    ]
+    return PAGE + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(initializers_page(), end="")

@@ -86,7 +86,7 @@ def whiten_(
     rest = [weight for weight in weights(model) if weight.key() not in (found.key(), head.key())]
     norms = normalizers(model, [found.module, *(weight.module for weight in rest)])
     norms = {module: None if _of_attention(model, module) else follows for module, follows in norms.items()}
-    first_(found, seen, first, epsilon, norms[found.module], generator)
+    first_(found, seen, first, epsilon, norms[found.module], generator, name)
     for weight in rest:
         other_(weight, others, norm, norms[weight.module], generator)
     for parameter in head.module.parameters():
@@ -125,15 +125,21 @@ def he_noise_(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def first_(
-    weight: Weight, patches: Tensor, kind: First, epsilon: float, follows: str | None, generator: torch.Generator
+    weight: Weight,
+    patches: Tensor,
+    kind: First,
+    epsilon: float,
+    follows: str | None,
+    generator: torch.Generator,
+    name: str,
 ) -> None:
     """Fill the first layer from ``patches`` ``(n, groups, d)`` of what it sees; its bias becomes zero."""
     shape, filters, details = weight.get().shape, [], []
     for group in range(patches.shape[1]):
         own = patches[:, group]
-        drawn, detail = directions(kind, spectrum(own, "whitened"), shape[0] // patches.shape[1], epsilon, generator)
+        drawn, detail = directions(kind, spectrum(own, name), shape[0] // patches.shape[1], epsilon, generator)
         if kind == "permuted":
-            drawn = _channels_permuted(drawn, shape[1], generator)
+            drawn = _channels_permuted(drawn, shape[1], generator, name)
         details.append(detail)
         filters.append(drawn * _factor(drawn, own, (shape[0] // patches.shape[1], *shape[1:]), follows is not None))
     scaled = (
@@ -171,10 +177,10 @@ def directions(
     return torch.cat([one, -one])[:count], detail
 
 
-def _channels_permuted(filters: Tensor, channels: int, generator: torch.Generator) -> Tensor:
+def _channels_permuted(filters: Tensor, channels: int, generator: torch.Generator, name: str) -> Tensor:
     """Filters with their input channels in another order, one order each pair of signs."""
     if channels == 1:
-        raise InputError("whitened: not applicable: first=permuted needs two input channels or more, the layer has one")
+        raise InputError(f"{name}: not applicable: first=permuted needs two input channels or more, the layer has one")
     taps = filters.view(len(filters), channels, -1)
     half = -(-len(filters) // 2)
     order = torch.stack([_derangement(channels, generator) for _ in range(half)])
