@@ -65,7 +65,7 @@ def available() -> Entries:
 
 PAGE = """# Initializers
 
-`initialize_(model, NAME, generator=0)`, or an arm of the config. Each is one file in `workflow_scripts/informed_init/initializers/`,
+`initialize_(model, NAME, generator=0)`, or an arm of the config. Each is a file in `workflow_scripts/informed_init/initializers/`,
 whose docstring says the equation; what each may be told stands in [the reference of settings](../config/README.md).
 
 "Needs" is what it must be given: `bank`, a filter bank; `data`, training images and labels; `source` or `teacher`, a trained
