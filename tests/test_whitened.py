@@ -239,6 +239,20 @@ def test_one_seed_gives_one_network_whatever_was_drawn_before():
     torch.set_rng_state(state)
 
 
+def test_images_alone_are_enough_and_the_default_type_is_no_matter():
+    data, models = smooth(20, 3, 12, 12), [network(nn.Conv2d(3, 64, 3)) for _ in range(3)]
+    initialized(models[0], data)
+    initialized(models[1], data[0])
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            initialized(models[2], data)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for model in models[1:]:
+        assert torch.equal(model[0].weight, models[0][0].weight) and torch.equal(model[3].weight, models[0][3].weight)
+
+
 def test_looking_at_patches_runs_no_layer():
     model, calls = network(nn.Conv2d(3, 16, 3)), []
     model.register_forward_pre_hook(lambda *_: calls.append(1))

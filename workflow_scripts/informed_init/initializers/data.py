@@ -1,16 +1,19 @@
 """Training images for the initializers that look at them."""
 
+import torch
 from torch import Tensor
 
 from ..errors import InputError
 
 
-def checked_data(name: str, data: object) -> tuple[Tensor, Tensor]:
-    """``(images, labels)`` as given, if they are what an initializer can use.
+def checked_data(name: str, data: object, labeled: bool = True) -> tuple[Tensor, Tensor]:
+    """``(images, labels)`` as given, if they are what an initializer can use; images alone, if not ``labeled``, get labels 0.
 
     Raises:
         InputError: not a pair of tensors, integer or no images, labels of another number or type, a value that is not finite.
     """
+    if isinstance(data, Tensor) and not labeled and data.ndim:
+        data = (data, torch.zeros(len(data), dtype=torch.long, device=data.device))
     if not isinstance(data, tuple | list) or len(data) != 2 or not all(isinstance(part, Tensor) for part in data):
         raise InputError(f"{name}: data must be (images, labels), two tensors, not {_what(data)}")
     images, labels = data

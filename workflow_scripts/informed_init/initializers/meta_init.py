@@ -71,7 +71,7 @@ def meta_init_(
         for step in range(steps):
             batch, labels = goal.batch(batch_size)
             if images == "noise":
-                batch = torch.randn(batch.shape, generator=generator).to(batch)
+                batch = torch.randn(batch.shape, generator=generator, dtype=torch.float32).to(batch)
                 classes = classes or goal.logits(goal.given, batch[:2]).shape[1]
                 labels = torch.randint(classes, labels.shape, generator=generator).to(labels.device)
             quotient = gradient_quotient(goal, batch, labels)

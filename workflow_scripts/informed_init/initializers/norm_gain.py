@@ -36,13 +36,13 @@ def _gain(module: nn.Module) -> Tensor | None:
     return getattr(module, "weight", None)
 
 
-@initializer("zero-gamma", needs="branches", source="Goyal et al. 2017, arXiv:1706.02677, section 5.1")
+@initializer("zero-gamma", needs="branches", source="Goyal et al. 2017, arXiv:1706.02677, section 5.1", labels=False)
 def zero_gamma_(model: nn.Module, *, generator: torch.Generator, data: tuple[Tensor, Tensor]) -> None:
     """The last gain of every residual branch starts at zero, so that every residual block is its shortcut; all else is left.
 
     A branch's last normalization layer begins with gain and shift zero. A branch that ends in another layer, as those of
     transformers do, begins with that layer's weight and bias zero. Branches are found in a pass of one blank image; of
-    ``data`` (training images and labels) only the shape of an image is used. Nothing is drawn.
+    ``data`` (training images, with or without labels) only the shape of an image is used. Nothing is drawn.
 
     Raises:
         InputError: the network has no residual additions.

@@ -33,7 +33,7 @@ class Objective:
         self.places = _places(model)
         self.names = [key for key, value in self.given.items() if value.any()]  # no factor changes zeros
         device = next(iter(self.given.values())).device
-        self.scales = torch.ones(len(self.names), device=device, requires_grad=True)
+        self.scales = torch.ones(len(self.names), device=device, dtype=torch.float32, requires_grad=True)
 
     def values(self) -> Values:
         """The parameters times their factors."""

@@ -25,6 +25,7 @@ from .report import Report, listening, report_on
 from .transaction import all_or_nothing
 
 _FUNCTIONS: dict[str, Callable] = {}
+_UNLABELED: set[str] = set()  # those that make no use of labels
 LARGEST_SEED = 2**63 - 1
 
 
@@ -32,7 +33,7 @@ class InitializationWarning(UserWarning):
     """The model was initialized, but the report holds a caution."""
 
 
-def initializer(name: str, *, needs: str | None = None, source: str | None = None):
+def initializer(name: str, *, needs: str | None = None, source: str | None = None, labels: bool = True):
     """Register an in-place initializer ``f_(model, *, generator, **settings)`` under ``name`` (decorator).
 
     ``needs`` names what a network must have for it to set anything: ``convolutions``, ``branches`` or ``norms`` (those facts
@@ -55,6 +56,7 @@ def initializer(name: str, *, needs: str | None = None, source: str | None = Non
             where = owner or other.__module__
             raise InputError(f"an initializer {name!r} is registered by {where}; give yours another name")
         _FUNCTIONS[name] = function
+        (_UNLABELED.discard if labels else _UNLABELED.add)(name)
         return function
 
     return register
@@ -149,7 +151,9 @@ def _settings_of(name: str, apply: Callable, settings: Mapping[str, object]) -> 
     missing = [key for key, p in own.items() if p.default is inspect.Parameter.empty and settings.get(key) is None]
     if missing:
         raise InputError(f"initializer {name!r} needs {missing[0]}=...: {_WANTED.get(missing[0], 'it has no default')}")
-    return settings | {"data": checked_data(name, settings["data"])} if "data" in own else settings
+    return (
+        settings | {"data": checked_data(name, settings["data"], name not in _UNLABELED)} if "data" in own else settings
+    )
 
 
 _WANTED = {

@@ -20,7 +20,9 @@ First = Literal["eigenvectors", "permuted", "noise", "orthogonal", "he"]
 
 
 @initializer(
-    "whitened", source="this project; patch whitening after Coates & Ng 2012 and Jordan 2024, arXiv:2404.00498"
+    "whitened",
+    source="this project; patch whitening after Coates & Ng 2012 and Jordan 2024, arXiv:2404.00498",
+    labels=False,
 )
 def whitened_(
     model: nn.Module,
@@ -36,8 +38,8 @@ def whitened_(
     """Whitened eigenvectors of training patches in the first layer, He's noise times ``norm`` where a normalization
     follows.
 
-    The first layer that runs on ``data`` gets, with v_i and l_i the eigenvectors and eigenvalues of the covariance of
-    ``patches`` random patches at its kernel's size, mean removed, the filters
+    The first layer that runs on ``data``, images with or without labels, gets, with v_i and l_i the eigenvectors and
+    eigenvalues of the covariance of ``patches`` random patches at its kernel's size, mean removed, the filters
 
         v_i / sqrt(l_i + epsilon),  i = 1, ..., half as many as there are filters, the largest l_i first,
 
@@ -158,15 +160,17 @@ def directions(
     white = seen.whitening(epsilon)
     rank, dims = white.shape
     if kind == "he":
-        return torch.randn(count, dims, generator=generator), ""
+        return torch.randn(count, dims, generator=generator, dtype=torch.float32), ""
     if kind == "noise":
-        return torch.randn(count, rank, generator=generator) @ white, f"{rank} of {dims} directions vary"
+        return torch.randn(
+            count, rank, generator=generator, dtype=torch.float32
+        ) @ white, f"{rank} of {dims} directions vary"
     half = -(-count // 2)
     blocks = [white[:half]]
     if kind == "orthogonal":
-        white, rank, blocks = torch.eye(dims), dims, []
+        white, rank, blocks = torch.eye(dims, dtype=torch.float32), dims, []
     while sum(map(len, blocks)) < half:
-        turn = nn.init.orthogonal_(torch.empty(rank, rank), generator=generator)
+        turn = nn.init.orthogonal_(torch.empty(rank, rank, dtype=torch.float32), generator=generator)
         blocks.append(turn @ white)
     one = torch.cat(blocks)[:half]
     detail = f"{min(half, rank)} leading of {dims} directions, both signs"
