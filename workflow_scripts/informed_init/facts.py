@@ -2,7 +2,8 @@
 
 Facts are a flat mapping: ``initializer`` and its settings, those that replace them under the published protocol
 (``published_<setting>``), of its bank ``method, k, models, trained, taps, disjoint, aligned_layers``, of its teacher
-``teacher_<fact>``, then ``architecture``, ``dataset`` and, if they are its own, ``tasks``. What is None is left out. The plan
+``teacher_<fact>``, factors of groups of layers (``learning_rate_of_<group>``, ``weight_decay_of_<group>``), then
+``architecture``, ``dataset`` and, if they are its own, ``tasks``. What is None is left out. The plan
 makes them of the config (:func:`.plan.arm_facts.arm_facts`); tables and figures are given them, and look arms up by them.
 """
 

@@ -16,6 +16,8 @@ def arm_facts(config: Mapping, arm: str) -> dict:
     given |= {key: section[key] for key in ("initializer", "tasks") if key in section}
     given |= {key: arm_setting(config, arm, key) for key in ("architecture", "dataset")}
     given |= {f"published_{key}": value for key, value in section.get("published", {}).items()}
+    for group, factors in section.get("layer_factors", {}).items():
+        given |= {f"{of}_of_{group}": factor for of, factor in factors.items() if factor != 1}
     if isinstance(section.get("bank"), str):
         given |= bank_facts(section["bank"])
     elif "bank" in section:

@@ -6,7 +6,17 @@ from ..declarations import architectures, initializers
 from .work import blocks
 
 # every other key of an arm is one of its initializer's settings
-ARM_KEYS = ("initializer", "bank", "published", "architecture", "dataset", "tasks", "teacher", "replicas")
+ARM_KEYS = (
+    "initializer",
+    "bank",
+    "published",
+    "architecture",
+    "dataset",
+    "tasks",
+    "teacher",
+    "replicas",
+    "layer_factors",
+)
 
 
 def arm_setting(config: Mapping, arm: str, key: str):

@@ -29,7 +29,7 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             "run": config["run"],
             "protocol": protocol,
             "recipe": recipe,
-            "settings": config["recipes"][recipe],
+            "settings": _recipe_of_arm(config, recipe, arm),
             "arm": arm,
             "initializer": config["arms"][arm]["initializer"],
             "parameters": settings,
@@ -41,6 +41,22 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             **grown,
         }
     )
+
+
+def _recipe_of_arm(config: Mapping, recipe: str, arm: str) -> Mapping:
+    """The settings of a recipe; with an arm's own factors of groups of layers, which multiply those of the recipe."""
+    settings, own = config["recipes"][recipe], config["arms"][arm].get("layer_factors")
+    if not own:
+        return settings
+    shared = settings.get("layer_factors", {})
+    factors = {
+        group: {
+            of: own.get(group, {}).get(of, 1) * shared.get(group, {}).get(of, 1)
+            for of in ("learning_rate", "weight_decay")
+        }
+        for group in own.keys() | shared.keys()
+    }
+    return {**settings, "layer_factors": factors}
 
 
 def arm_of_job(config: Mapping, protocol: str, recipe: str, arm: str, block: str) -> dict:

@@ -10,7 +10,7 @@ gradients) and in evaluation. What makes a difference is left as it is, and a wa
 import math
 import random
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..seeds import generator
 from .epochs import begin_epoch
 from .live_taps import LiveNetwork, Sizes, copied, recorded_sizes, replaceable
-from .recipe import Recipe
+from .recipe import Factor, Recipe
 
 IMAGES = 4
 # Of the largest entry of each tensor, and of all together. Forms that are right were off by 2e-9 of it at most (ResNet-152; the
@@ -59,13 +59,13 @@ class Formed:
         """An optimizer's step at learning rate ``rate`` updated these parameters."""
         self.live.took_step(rate, updated)
 
-    def restore(self, recipe: Recipe) -> None:
-        """The ordinary network again, its weights as trained under ``recipe``."""
+    def restore(self, recipe: Recipe, factors: Mapping[str, Factor] | None = None) -> None:
+        """The ordinary network again, its weights as trained under ``recipe``, with ``factors`` by the names of parameters."""
         for hook in self.hooks:
             hook.remove()
         # Adam leaves what never has a gradient as it is, without decay; with decay it is never replaced
         decay = recipe.weight_decay if recipe.optimizer == "sgd" else 0.0
-        self.live.restore(recipe.momentum, decay, recipe.nesterov)
+        self.live.restore(recipe.momentum, decay, recipe.nesterov, factors)
         self.model.to(memory_format=torch.contiguous_format)
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..seeds import generator
 from .epochs import own_random_state
+from .recipe import Factor
 from .small_maps import MapAxis, cost, scheme, small_map_conv2d
 
 # Replace where at most this share of the multiplications is left. They are not all that costs; measured on one CPU
@@ -238,13 +239,21 @@ class LiveNetwork:
             if weight in updated:
                 self.rates[name].append(rate)
 
-    def restore(self, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> nn.Module:
-        """Put the ordinary convolutions back: live taps as trained, dead ones as SGD with these settings leaves what has no
-        gradient."""
+    def restore(
+        self,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        factors: Mapping[str, Factor] | None = None,
+    ) -> nn.Module:
+        """Put the ordinary convolutions back: live taps as trained, dead ones as SGD with these settings, and ``factors`` by the
+        names of parameters, leaves what has no gradient."""
         with torch.no_grad():
             for name, conv in self.replaced.items():
                 trained = self.model.get_submodule(name)
-                conv.weight.mul_(sgd_decay_factor(self.rates[name], momentum, weight_decay, nesterov))
+                own = (factors or {}).get(f"{name}.weight", Factor())
+                rates = [rate * own.learning_rate for rate in self.rates[name]]
+                conv.weight.mul_(sgd_decay_factor(rates, momentum, weight_decay * own.weight_decay, nesterov))
                 conv.weight[trained.live] = trained.weight
                 conv.weight.requires_grad_(trained.weight.requires_grad)
                 if conv.bias is not None:

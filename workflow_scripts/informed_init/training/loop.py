@@ -20,6 +20,7 @@ from . import augmentation
 from .devices import set_precision
 from .epochs import begin_epoch, own_random_state
 from .form import Formed, choose
+from .groups import parameter_factors
 from .recipe import Recipe
 from .steps import StaticStep, Step, counts, make_step
 
@@ -163,6 +164,7 @@ def training(
     height, width, channels = problem.train.images.shape[1:]
     # Adam's update of a dead weight has no closed form, unless there is no decay: then it stays as it is
     live = live and (recipe.optimizer == "sgd" or recipe.weight_decay == 0)
+    factors = parameter_factors(model, recipe, (channels, height, width))
     form = choose(model, (channels, height, width), live)
     formed = Formed(model, form)
     try:
@@ -173,11 +175,11 @@ def training(
             seed_names,
             autocast,
             dtype,
-            make_step(model, recipe, autocast, dtype, graph and form.recordable),
+            make_step(model, recipe, autocast, dtype, graph and form.recordable, factors),
         )
         rows = yield from run.rows(progress)
     finally:
-        formed.restore(recipe)
+        formed.restore(recipe, factors)
     return _fill_diverged(rows, recipe)
 
 

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 from ..seeds import generator
 from . import augmentation
 from .epochs import begin_epoch
+from .groups import parameter_factors
 from .loop import Problem, Split
-from .recipe import Recipe
+from .recipe import Factor, Recipe
 
 
 class Samples(Dataset):
@@ -46,13 +47,17 @@ def train_plain(
     """As :func:`training.loop.train`, without any of its speed; returns the same rows (without top-5)."""
     device = problem.train.images.device
     model.to(device=device, dtype=torch.float64 if recipe.precision == "float64" else torch.float32)
-    rate = recipe.rate(1)
+    height, width, channels = problem.train.images.shape[1:]
+    factors = parameter_factors(model, recipe, (channels, height, width))
+    groups = []
+    for name, parameter in model.named_parameters():
+        factor = factors.get(name, Factor())
+        decay = recipe.weight_decay * factor.weight_decay
+        groups.append({"params": [parameter], "weight_decay": decay, "factor": factor.learning_rate})
     if recipe.optimizer == "adam":
-        optimizer = torch.optim.Adam(model.parameters(), rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.Adam(groups, recipe.rate(1))
     else:
-        optimizer = torch.optim.SGD(
-            model.parameters(), rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
-        )
+        optimizer = torch.optim.SGD(groups, recipe.rate(1), recipe.momentum, nesterov=recipe.nesterov)
     n = len(problem.train)
     rows = []
     for epoch in range(1, recipe.epochs + 1):
@@ -67,7 +72,7 @@ def train_plain(
             if len(labels) == 1:
                 continue
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(epoch, step, len(loader))
+                group["lr"] = recipe.rate(epoch, step, len(loader)) * group["factor"]
             images, labels = images.to(device), labels.to(device)
             optimizer.zero_grad()
             logits = model(images)

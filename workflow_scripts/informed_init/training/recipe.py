@@ -2,6 +2,7 @@
 quick."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from ..errors import InputError
@@ -11,6 +12,21 @@ PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("steps", "cosine", "one-cycle")
 PIXELS = ("normalized", "unit", "raw")
+GROUPS = ("first_convolution", "convolutions", "norm", "head")  # of layers, see `training.groups`
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What the learning rate and the weight decay of a group of layers are multiplied by."""
+
+    learning_rate: float = 1.0
+    weight_decay: float = 1.0
+
+    def __post_init__(self):
+        for name in ("learning_rate", "weight_decay"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise InputError(f"layer_factors: {name} is {value!r}; give a number of at least 0")
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,9 @@ class Recipe:
 
     ``pixels`` are ``normalized`` by the data set's mean and standard deviation, ``unit`` ([0, 1]) or ``raw`` (0 to 255).
     ``image_size`` and ``grayscale`` change the images, ``train_per_class`` and ``test_per_class`` take a part of them.
+
+    ``layer_factors`` are given as ``{group: {"learning_rate": factor, "weight_decay": factor}}`` and kept as
+    ``((group, Factor), ...)``: what groups of layers multiply the learning rate and the weight decay by.
     """
 
     epochs: int
@@ -50,9 +69,11 @@ class Recipe:
     grayscale: bool = False
     train_per_class: int | None = None
     test_per_class: int | None = None
+    layer_factors: tuple[tuple[str, Factor], ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "learning_rate", tuple((int(e), float(r)) for e, r in self.learning_rate))
+        object.__setattr__(self, "layer_factors", _factors(self.layer_factors))
         starts = [epoch for epoch, _ in self.learning_rate]
         if not starts or starts[0] != 1 or starts != sorted(set(starts)):
             raise InputError(f"learning_rate: epochs must start at 1 and increase, got {starts}")
@@ -96,6 +117,18 @@ class Recipe:
         if done <= rise:
             return _cosine(peak / 25, peak, done / rise)
         return _cosine(peak, peak / 250_000, (done - rise) / (last - rise))
+
+
+def _factors(given: Mapping[str, Mapping[str, float]] | tuple) -> tuple[tuple[str, Factor], ...]:
+    """Factors in the order of :data:`GROUPS`, from a config's section or from what a recipe keeps."""
+    given = dict(given)
+    for group, factor in given.items():
+        if group not in GROUPS:
+            raise InputError(f"layer_factors: {group!r} is no group of layers; known: {', '.join(GROUPS)}")
+        if isinstance(factor, Mapping) and (unknown := sorted(factor.keys() - {"learning_rate", "weight_decay"})):
+            raise InputError(f"layer_factors: {unknown[0]!r} has no factor; known: learning_rate, weight_decay")
+    made = {group: factor if isinstance(factor, Factor) else Factor(**factor) for group, factor in given.items()}
+    return tuple((group, made[group]) for group in GROUPS if group in made)
 
 
 def _cosine(start: float, end: float, part: float) -> float:

@@ -5,7 +5,7 @@ it. A CUDA graph starts them all at once. Its inputs lie at fixed addresses; :cl
 inputs and nothing recorded, which every device can run, and with which the graph is compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from .recipe import Recipe
+from .groups import of_parameters
+from .recipe import Factor, Recipe
 
+_ONE = Factor()
 WARM_UP = 3  # steps before a graph is recorded: libraries choose their algorithms and allocate in them
 
 
@@ -29,11 +31,14 @@ class Optimizer:
     """An update as ``torch.optim`` does it: a parameter without a gradient is left alone, with all that is kept for it.
 
     Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds; its functional
-    forms do not. ``updated`` are the parameters that the last step changed.
+    forms do not. ``updated`` are the parameters that the last step changed. ``factors`` multiply the learning rate and the
+    weight decay of some of them.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], recipe: Recipe):
-        self.parameters, self.recipe = parameters, recipe
+    def __init__(
+        self, parameters: list[nn.Parameter], recipe: Recipe, factors: Mapping[nn.Parameter, Factor] | None = None
+    ):
+        self.parameters, self.recipe, self.factors = parameters, recipe, factors or {}
         self.fused = all(p.device.type in ("cpu", "cuda") for p in parameters)  # elsewhere torch has no fused kernel
         self.updated: list[nn.Parameter] = []
         # now, not at the first gradient: what is created while a CUDA graph is recorded is created again in every replay
@@ -43,8 +48,10 @@ class Optimizer:
         """What is kept for a parameter before its first step."""
         raise NotImplementedError
 
-    def _update(self, parameters: list[nn.Parameter], kept: list[tuple[Tensor, ...]], rate: float | Tensor) -> None:
-        """The update of parameters that all have a gradient."""
+    def _update(
+        self, parameters: list[nn.Parameter], kept: list[tuple[Tensor, ...]], rate: float | Tensor, decay: float
+    ) -> None:
+        """The update of parameters that all have a gradient, at learning rate ``rate`` and weight decay ``decay``."""
         raise NotImplementedError
 
     def step(self, rate: float | Tensor) -> None:
@@ -53,10 +60,19 @@ class Optimizer:
         for parameter in self.updated:
             if parameter not in self.kept:  # it was frozen when the training began
                 self.kept[parameter] = self._fresh(parameter)
-        if self.updated:
-            self._update(self.updated, [self.kept[parameter] for parameter in self.updated], rate)
+        for factor, own in self._groups().items():
+            of_group = rate if factor.learning_rate == 1 else rate * factor.learning_rate
+            decay = self.recipe.weight_decay * factor.weight_decay
+            self._update(own, [self.kept[parameter] for parameter in own], of_group, decay)
         for parameter in self.updated:
             parameter.grad = None
+
+    def _groups(self) -> dict[Factor, list[nn.Parameter]]:
+        """The parameters to update by their factor, each in one call; without factors all are one group."""
+        groups: dict[Factor, list[nn.Parameter]] = {}
+        for parameter in self.updated:
+            groups.setdefault(self.factors.get(parameter, _ONE), []).append(parameter)
+        return groups
 
 
 class Sgd(Optimizer):
@@ -65,7 +81,9 @@ class Sgd(Optimizer):
     def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor]:
         return (torch.zeros_like(parameter),)
 
-    def _update(self, parameters: list[nn.Parameter], kept: list[tuple[Tensor]], rate: float | Tensor) -> None:
+    def _update(
+        self, parameters: list[nn.Parameter], kept: list[tuple[Tensor]], rate: float | Tensor, decay: float
+    ) -> None:
         sgd(
             parameters,
             [parameter.grad for parameter in parameters],
@@ -73,7 +91,7 @@ class Sgd(Optimizer):
             fused=self.fused,
             lr=rate,
             momentum=self.recipe.momentum,
-            weight_decay=self.recipe.weight_decay,
+            weight_decay=decay,
             dampening=0.0,
             nesterov=self.recipe.nesterov,
             maximize=False,
@@ -86,7 +104,7 @@ class Adam(Optimizer):
     def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor, Tensor, Tensor]:
         return torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device)
 
-    def _update(self, parameters: list[nn.Parameter], kept: list[tuple], rate: float | Tensor) -> None:
+    def _update(self, parameters: list[nn.Parameter], kept: list[tuple], rate: float | Tensor, decay: float) -> None:
         first, second, steps = (list(tensors) for tensors in zip(*kept, strict=True))
         adam(
             parameters,
@@ -100,7 +118,7 @@ class Adam(Optimizer):
             beta1=0.9,
             beta2=0.999,
             lr=rate,
-            weight_decay=self.recipe.weight_decay,
+            weight_decay=decay,
             eps=1e-8,
             maximize=False,
         )
@@ -109,10 +127,19 @@ class Adam(Optimizer):
 class Step:
     """Forward, backward and update on one batch, as the loop anyone would write has it."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, autocast: Callable, dtype: torch.dtype):
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        autocast: Callable,
+        dtype: torch.dtype,
+        factors: Mapping[str, Factor] | None = None,
+    ):
         model.zero_grad(set_to_none=True)  # what an earlier backward pass left is no part of the first step
         self.model, self.recipe, self.autocast, self.dtype = model, recipe, autocast, dtype
-        self.optimizer = (Adam if recipe.optimizer == "adam" else Sgd)(list(model.parameters()), recipe)
+        self.optimizer = (Adam if recipe.optimizer == "adam" else Sgd)(
+            list(model.parameters()), recipe, of_parameters(model, factors or {})
+        )
 
     @property
     def updated(self) -> list[nn.Parameter]:
@@ -186,11 +213,19 @@ class GraphedStep(StaticStep):
 
 
 def make_step(
-    model: nn.Module, recipe: Recipe, autocast: Callable, dtype: torch.dtype, graph: bool
+    model: nn.Module,
+    recipe: Recipe,
+    autocast: Callable,
+    dtype: torch.dtype,
+    graph: bool,
+    factors: Mapping[str, Factor] | None = None,
 ) -> Step | GraphedStep:
-    """The step for a network on its device. A graph cannot hold what changes from step to step in Python: networks with
-    dropout, or with layers that follow the training's progress, get none."""
-    step = Step(model, recipe, autocast, dtype)
+    """The step for a network on its device; ``factors`` as from :func:`.groups.parameter_factors`.
+
+    A graph cannot hold what changes from step to step in Python: networks with dropout, or with layers that follow the
+    training's progress, get none.
+    """
+    step = Step(model, recipe, autocast, dtype, factors)
     random = any(
         hasattr(m, "progress") or (isinstance(m, nn.modules.dropout._DropoutNd) and m.p) for m in model.modules()
     )

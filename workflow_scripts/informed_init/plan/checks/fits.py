@@ -25,6 +25,7 @@ def check_fits(config: Mapping) -> None:
         where = _where(config, family, arm)
         _check_images(where, arm, architecture, images, made_of)
         _check_network(where, config["arms"][arm], architecture)
+        _check_factors(where, (config["recipes"][recipe], config["arms"][arm]), architecture)
         _check_precision(config, recipe)
         if bank_spec(config, arm) or needs_source(config, arm):
             _check_sources(where, config, arm, images)
@@ -78,6 +79,14 @@ def _check_network(where: str, section: Mapping, architecture: str) -> None:
     layers = max(section.get("layers") or 1, section.get("published", {}).get("layers") or 1)
     if needs == "convolutions" and layers > has:
         refuse(where, f"{wrong}, but layers is {layers}", f"give at most {has}")
+
+
+def _check_factors(where: str, sections: Sequence[Mapping], architecture: str) -> None:
+    """A factor of layers that a network is known not to have would change nothing; what is not known, its job refuses."""
+    declared = architectures().get(architecture)
+    for group in (group for section in sections for group in section.get("layer_factors", {})):
+        if "convolution" in group and declared is not None and declared.facts.get("convolutions") == 0:
+            refuse(f"{where}.layer_factors", f"{architecture!r} has no convolution", f"leave out {group}")
 
 
 def _check_precision(config: Mapping, recipe: str) -> None:
