@@ -198,6 +198,20 @@ def test_a_config_is_refused_in_one_line(factors, words):
     assert "\n" not in str(refused.value)
 
 
+def test_the_plan_refuses_convolutions_of_a_network_that_has_none():
+    config = copy.deepcopy(SMALL)
+    config["arms"]["flat"] = {
+        "initializer": "default",
+        "architecture": "base-mlp",
+        "layer_factors": {"convolutions": {"learning_rate": 2}},
+    }
+    config["families"]["main"]["arms"].append("flat")
+    with pytest.raises(
+        InputError, match=r"arms.flat.layer_factors: 'base-mlp' has no convolution; leave out convolutions"
+    ):
+        check_config(config)
+
+
 def test_an_arms_factors_multiply_those_of_its_recipe_and_an_arm_without_is_told_nothing_new():
     config = with_factors(
         {"norm": {"learning_rate": 2}}, layer_factors={"norm": {"learning_rate": 3, "weight_decay": 5}}
