@@ -345,7 +345,11 @@ def test_models_that_make_no_bank_are_named():
     conv = nn.Sequential(nn.Conv2d(3, 8, 3))
     broken = nn.Sequential(nn.Conv2d(3, 8, 3))
     nn.init.constant_(broken[0].weight, torch.nan)
+    for k in (0, -1, 2.5, True, "2"):
+        with pytest.raises(InputError, match=r"build_bank: k is .*; give a whole number of at least 1"):
+            build_bank([conv], k=k)
     for models, message in [
+        (None, "models is a NoneType; give trained networks"),
         ([], "no networks"),
         ([nn.Linear(2, 2)], "no 2-D convolution larger than 1x1"),
         ([conv, nn.Sequential(nn.Conv2d(3, 8, 5))], r"layer '0' of model 1 has a kernel \(5, 5\)"),

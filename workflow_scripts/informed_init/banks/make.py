@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, some
 from ..files import load_tensors
+from ..settings import is_whole
 from .bank import Bank, bankable_layers, build
 
 Model = nn.Module | Mapping[str, Tensor] | str | Path
@@ -33,9 +34,15 @@ def build_bank(
         seed: of the clustering.
 
     Raises:
-        InputError: no network, one that lacks a layer or has it in another shape, a value that is not finite, or fewer filters
-            than clusters.
+        InputError: no network, one that lacks a layer or has it in another shape, a value that is not finite, a ``k`` that is
+            no number of clusters, or fewer filters than clusters.
     """
+    if k is not None and not (is_whole(k) and k >= 1):
+        raise InputError(f"build_bank: k is {k!r}; give a whole number of at least 1")
+    if not isinstance(models, nn.Module | Mapping | Iterable):
+        raise InputError(
+            f"build_bank: models is a {type(models).__name__}; give trained networks, in a list or by name"
+        )
     if isinstance(models, nn.Module | str | Path) or (isinstance(models, Mapping) and _is_state(models)):
         models = [models]
     named = models if isinstance(models, Mapping) else {f"model {n}": model for n, model in enumerate(models)}

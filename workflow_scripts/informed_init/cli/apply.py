@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import load_tensors, save_tensors
 from ..initializers.registry import InitializationWarning, function, initialize_
 from ..reference_names import FORMS
+from ._options import at_least, require
 from ._pictures import listed
 
 MOST_IMAGES = 2000  # of a folder, spread over all classes
@@ -33,9 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", type=Path, help="weights (.safetensors) that `pretrained` starts from")
     parser.add_argument("--weights", type=Path, help="weights (.safetensors) that the network has before")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the initializer")
-    parser.add_argument("--classes", type=int, help="classes of the network [those of the images, else 1000]")
+    parser.add_argument("--classes", type=at_least(1), help="classes of the network [those of the images, else 1000]")
     parser.add_argument("--channels", type=int, default=3, choices=(1, 3), help="of an image [3]")
-    parser.add_argument("--size", type=int, default=224, help="pixels a side [224]")
+    parser.add_argument("--size", type=at_least(1), default=224, help="pixels a side [224]")
     parser.add_argument("--seed", type=int, default=0, help="of the network and of the initializer [0]")
     parser.add_argument("--table", action="store_true", help="print what happened to every tensor")
 
@@ -99,6 +100,7 @@ def pictures(folder: Path, size: int, channels: int) -> tuple[Tensor, Tensor]:
     """Training pictures of a folder, each channel with mean 0 and standard deviation 1, and their labels."""
     from ..tasks.pictures import decode
 
+    require("--images", "study", "PIL")
     every = listed(folder, "pictures", size, channels == 1)[1].pictures["train"]
     chosen = every[:: max(1, -(-len(every) // MOST_IMAGES))]
     images = torch.stack([torch.from_numpy(decode(path, size, channels).copy()) for path, _ in chosen])

@@ -10,6 +10,7 @@ from ..banks.bank import METHODS
 from ..banks.make import build_bank
 from ..errors import InputError
 from ..reference_names import own_file, parts
+from ._options import at_least
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +19,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "networks", nargs="+", help="weights (.safetensors), or FILE.py:FUNCTION that returns a trained network"
     )
     parser.add_argument("--method", default="euclid", choices=METHODS, help="what is kept of the filters [euclid]")
-    parser.add_argument("--k", type=int, help="clusters of a layer [2]")
+    parser.add_argument("--k", type=at_least(1), help="clusters of a layer [2]")
     parser.add_argument("--layers", help="names with commas between them [all convolutions larger than 1x1]")
-    parser.add_argument("--seed", type=int, default=0, help="of the clustering [0]")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the clustering [0]")
     parser.add_argument("--out", type=Path, required=True, help="the bank's file, ending in .safetensors")
 
 

@@ -5,22 +5,23 @@ yours to edit; the same command goes on where it was interrupted.
 """
 
 import argparse
+import fcntl
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
 from ..files import write_text
-from ..plan.asked import arms_of
 from ..plan.budget import BASELINE, DATASET, FAMILY, Counts, fit, overlay
+from ._options import at_least, check_place, device, minutes, require
 from ._pictures import listed
 
-LARGEST = 64  # pixels a side, unless asked for more: what a CPU trains in an evening
-GAIN = 1.3  # bfloat16 is taken where it makes a step this much faster
+LEAST, LARGEST = 4, 64  # pixels a side, unless asked for more: what a CPU trains in an evening
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,24 +37,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--budget", type=minutes, help="time it may take, such as 30min or 2h")
     parser.add_argument("--out", type=Path, help="folder of the comparison [compare-PICTURES]; alone, it goes on there")
-    parser.add_argument("--size", type=int, help=f"pixels a side [those of the pictures, at most {LARGEST}]")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps [auto]")
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="trainings at once on a CPU [all cores]")
+    parser.add_argument(
+        "--size", type=at_least(LEAST), help=f"pixels a side [those of the pictures, at most {LARGEST}]"
+    )
+    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda, cuda:NUMBER or mps [auto]")
+    parser.add_argument(
+        "--cores", type=at_least(1), default=os.cpu_count() or 1, help="trainings at once on a CPU [all cores]"
+    )
     parser.add_argument("--plan", action="store_true", help="write the config, say how long it will take, and stop")
-
-
-def minutes(text: str) -> float:
-    """Seconds of ``45``, ``45min`` or ``1.5h``."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(h|min|m|)", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 30min or 2h")
-    return float(found[1]) * (3600 if found[2] == "h" else 60)
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan, train and tell; the exit status. Raises :class:`.InputError` before anything is written."""
     folder = options.out or Path(f"compare-{_name(options.images)}")
     config = folder / "config.yaml"
+    require("compare", "study", "yaml", "PIL", "jsonschema", "pandas", "seaborn", "snakemake")
+    check_place("--out", folder)
     if not config.exists():
         text = _planned(options, folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,18 +105,24 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
     """The text of the config."""
     import yaml
 
+    from ..plan.asked import arms_of
+    from ._trial import made, on_cpu, shorter_side, speed, try_arms
+
+    if options.images is None:
+        raise InputError(
+            f"--out: no comparison is in {folder} to go on with; begin one with --images and the other options"
+        )
     for name in ("images", "model", "initializers", "budget"):
         if getattr(options, name) is None:
             raise InputError(f"--{name}: missing; see informed-init compare --help")
     arms = arms_of(options.initializers, BASELINE, "--initializers", lambda path: str(path.resolve()))
     section, listing = listed(options.images, DATASET, LARGEST)
-    size = options.size or min(LARGEST, _side(listing))
+    size = options.size or max(LEAST, min(LARGEST, shorter_side(listing)))
     counts = [sum(number == k for _, number in listing.pictures["train"]) for k in range(len(listing.class_names))]
-    model = _network(options, size, len(counts))
-    _try(arms, model, size)
-    seconds, precision = _speed(options, size, len(counts))
+    try_arms(arms, made(options, size, len(counts)), size, len(counts))
+    seconds, precision = speed(options, size, len(counts))
     tests = len(listing.pictures["test"])
-    cores = options.cores if _on_cpu(options) else 1
+    cores = options.cores if on_cpu(options) else 1
     scale = fit(
         Counts(len(counts), min(counts), tests, tests + len(listing.pictures["train"])),
         initializers=len(arms),
@@ -132,7 +137,7 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
         f"{scale.replicas} replicas, {scale.epochs} epochs of {scale.train_per_class} pictures a class; "
         f"about {scale.seconds / cores / 60:.0f} min."
     )
-    made = overlay(
+    config = overlay(
         scale,
         run=folder.resolve().name,
         pictures={**section, "size": size},
@@ -142,26 +147,7 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
         device=options.device,
     )
     head = f"# {_command(options, folder)}\n# An overlay of the workflow's config.yaml; every key is described there.\n"
-    return head + yaml.safe_dump(made, sort_keys=False, width=120, default_flow_style=None)
-
-
-def _side(listing) -> int:
-    """The median shorter side of a hundred pictures."""
-    from statistics import median
-
-    from PIL import Image
-
-    from ..tasks.pictures import FORMATS
-
-    sides = []
-    every = listing.pictures["train"]
-    for path, _ in every[:: max(1, len(every) // 100)]:
-        try:
-            with Image.open(path, formats=FORMATS) as picture:
-                sides.append(min(picture.size))
-        except OSError as error:
-            raise InputError(f"{path}: not a picture that can be read ({error}); take it out of the folder") from error
-    return max(4, int(median(sides)))
+    return head + yaml.safe_dump(config, sort_keys=False, width=120, default_flow_style=None)
 
 
 def _model(name: str) -> str:
@@ -172,61 +158,12 @@ def _model(name: str) -> str:
     return f"{Path(own).resolve()}:{name.rpartition(':')[2]}" if own else name
 
 
-def _network(options: argparse.Namespace, size: int, classes: int):
-    from ..plan.checks.networks import check_network
-    from .apply import network
-
-    check_network(options.model, "--model")
-    return network(options.model, classes, 3, size)
-
-
-def _try(arms: Mapping[str, Mapping], model, size: int) -> None:
-    """Refuse, before anything is written, an arm that does not fit the network. Those that look at data are left to their
-    jobs: some of them train."""
-    import warnings
-
-    from ..declarations import initializers
-    from ..initializers.registry import InitializationWarning, initialize_
-
-    for arm, section in arms.items():
-        settings = {key: value for key, value in section.items() if key != "initializer"}
-        if "data" in initializers()[section["initializer"]].parameters:
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", InitializationWarning)  # said by its job, and seen in its curve
-                initialize_(model, section["initializer"], generator=0, **settings)
-        except InputError as error:
-            raise InputError(f"--initializers: {arm}: {error}") from error
-
-
-def _on_cpu(options: argparse.Namespace) -> bool:
-    from ..training.devices import resolve_device
-
-    return resolve_device(options.device).type == "cpu"
-
-
-def _speed(options: argparse.Namespace, size: int, classes: int) -> tuple[float, str]:
-    """Seconds of an image in a training step, and the number format that is worth it here."""
-    from ..runs.speed import seconds_per_image
-
-    shape, measured = (3, size, size), {}
-    if _on_cpu(options):
-        import torch
-
-        torch.set_num_threads(1)  # as each training will run
-    for precision in ("float32", "bfloat16"):
-        model = _network(options, size, classes)
-        measured[precision] = seconds_per_image(model, shape, classes, options.device, precision)
-    short = measured["float32"] > GAIN * measured["bfloat16"]
-    return (measured["bfloat16"], "bfloat16") if short else (measured["float32"], "float32")
-
-
 # ---------------------------------------------------------------- the run
 
 
 def _snakemake(folder: Path, options: argparse.Namespace) -> int:
     from ..plan.place import workflow_folder
+    from ..training.devices import resolve_device
 
     where = workflow_folder().resolve()
     command = [sys.executable, "-m", "snakemake", FAMILY, "--snakefile", str(where / "Snakefile")]
@@ -237,13 +174,28 @@ def _snakemake(folder: Path, options: argparse.Namespace) -> int:
         str(where / "config.yaml"),
         str((folder / "config.yaml").resolve()),
     ]
-    command += ["--cores", str(options.cores), "--quiet", "rules"]
-    command += [] if _on_cpu(options) else ["--resources", "gpu=1"]
+    command += ["--cores", str(options.cores), "--quiet", "rules", "--nolock"]
+    command += [] if resolve_device(options.device).type == "cpu" else ["--resources", "gpu=1"]
     command += ["--logger", "rich"] if sys.stderr.isatty() and _has_bars() else []
-    try:
-        return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
-    except KeyboardInterrupt:  # Snakemake has got it as well, and has stopped its jobs
-        return 130
+    with _alone(folder):
+        process, interrupted = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}), False
+        while True:
+            try:
+                status = process.wait()
+                return 130 if interrupted else status
+            except KeyboardInterrupt:  # Snakemake has got it as well: it stops its jobs, for which it needs its time
+                interrupted = True
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock on the comparison that ends with this process, however that ends: Snakemake's own outlives a cut of power."""
+    with open(folder / ".running", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: another informed-init compare runs there; wait for it, or stop it") from None
+        yield
 
 
 def _has_bars() -> bool:

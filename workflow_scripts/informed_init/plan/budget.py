@@ -11,7 +11,8 @@ FAMILY, DATASET, BASELINE = "compare", "pictures", "default"
 RATES = (0.01, 0.05)  # SGD with momentum; every initializer keeps its better one
 REPLICAS, FEWEST_REPLICAS = 5, 3  # three is the least that has an interval worth the name
 EPOCHS, FEWEST_EPOCHS = 15, 6
-FEWEST_IMAGES = 20  # a class
+FEWEST_IMAGES = 20  # a class, unless there are fewer
+LEAST_IMAGES = 10  # of the smallest class: with fewer, one or none is held out
 VALIDATION = 0.15
 # Of the time, what is left to the last jobs that run alone, to tables and to a machine that does other things as well.
 RESERVE = 0.75
@@ -59,8 +60,13 @@ def fit(
     third. First fewer images are taken, then fewer epochs, then fewer replicas.
 
     Raises:
-        InputError: not even the smallest comparison fits; the line says how long that would take.
+        InputError: a class has too few pictures; or not even the smallest comparison fits, and the line says how long that
+            would take.
     """
+    if counts.per_class < LEAST_IMAGES:
+        raise InputError(
+            f"--images: the smallest class has {counts.per_class} training pictures; a comparison needs {LEAST_IMAGES}, add some"
+        )
     time = RESERVE * (budget - READ_SECONDS * counts.total) * cores
 
     def cost(per_class: int, epochs: int, replicas: int) -> float:
@@ -77,7 +83,7 @@ def fit(
                     return Scale(per_class, epochs, tuple(rates), replicas, seconds)
     least = cost(fewest, FEWEST_EPOCHS, FEWEST_REPLICAS) / RESERVE / cores + READ_SECONDS * counts.total
     raise InputError(
-        f"--budget: {budget / 60:.0f} min are too few for {initializers} initializers; the smallest comparison "
+        f"--budget: {budget / 60:.3g} min are too few for {initializers} initializers; the smallest comparison "
         f"({fewest} images a class, {FEWEST_EPOCHS} epochs, {FEWEST_REPLICAS} replicas) takes about {least / 60:.0f} min here; "
         "give more time, more cores, or fewer initializers"
     )

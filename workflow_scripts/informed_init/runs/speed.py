@@ -22,7 +22,7 @@ def seconds_per_image(
     on a CPU the caller sets the threads.
 
     Raises:
-        InputError: the network cannot be run on such images.
+        InputError: the network cannot be trained on such images, or returns something else than scores of the classes.
     """
     place = resolve_device(device)
     model = model.to(place).train()
@@ -35,17 +35,33 @@ def seconds_per_image(
     for _ in range(WARM + TIMED):
         started = clock()
         try:
-            short = precision == "bfloat16"
-            with torch.autocast(place.type, dtype=torch.bfloat16) if short else nullcontext():
-                loss = F.cross_entropy(model(images), labels)
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-            line = str(error).strip().split("\n")[0]
+            with torch.autocast(place.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext():
+                logits = model(images)
+                _check(logits, classes)
+                loss = F.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+        except InputError:
+            raise
+        except Exception as error:  # whatever a network of others raises
+            line = f"{type(error).__name__}: {error}".strip().split("\n")[0]
             raise InputError(
-                f"--model: the network cannot be run on {shape} images ({line}); try another --size"
+                f"--model: the network cannot be trained on {shape} images ({line}); try another --size or network"
             ) from error
-        optimizer.zero_grad()
-        loss.backward()
         optimizer.step()
         loss.item()  # waits for the device
         times.append(clock() - started)
     return median(times[WARM:]) / BATCH
+
+
+def _check(logits: object, classes: int) -> None:
+    """Refuse what cannot be the scores of a batch."""
+    if not isinstance(logits, torch.Tensor):
+        raise InputError(
+            f"--model: the network returns a {type(logits).__name__}; it must return scores ({BATCH}, {classes})"
+        )
+    if logits.shape != (BATCH, classes):
+        found = tuple(logits.shape)
+        raise InputError(
+            f"--model: of {BATCH} pictures in {classes} classes the network returns {found}; it must return ({BATCH}, {classes})"
+        )
