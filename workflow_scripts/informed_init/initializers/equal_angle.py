@@ -33,14 +33,15 @@ def equal_angle_(
     first: First = "eigenvectors",
     others: Others = "noise",
     shuffled: bool = False,
-    batches: Count = 4,
+    batches: Count = 1,
     batch_size: Annotated[int, Bounds(minimum=2)] = 128,
 ) -> None:
     """``whitened``, with the norm of each normalized layer from its gradient on a few batches.
 
     Behind a normalization the loss does not depend on the length of a weight w, so its gradient g is orthogonal to w and
-    G = |w| |g| does not depend on that length either; G is the root mean square over ``batches`` of ``batch_size`` images. One
-    step of gradient descent turns w by rate |g| / |w| = rate G / |w|^2. ``rule`` says what |w| becomes:
+    G = |w| |g| does not depend on that length either; G is the root mean square over ``batches`` of ``batch_size`` images,
+    one of which keeps the cost below 2 % of a training on a thousand images. One step of gradient descent turns w by
+    rate |g| / |w| = rate G / |w|^2. ``rule`` says what |w| becomes:
 
         angle        sqrt(rate G / angle): every layer turns by ``angle`` (radians) in its first step;
         horizon      (2 horizon)^(1/4) sqrt(rate G): what its norm would grow to in so many steps from nothing;
