@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from .tasks import with_cells
+
 
 def selected(config: Mapping) -> dict[str, dict]:
     """The families of the run, in the config's order: those that ``only`` names, all without it."""
@@ -16,7 +18,9 @@ def family_recipes(config: Mapping, family: str) -> list[str]:
 
 def expanded(config: Mapping) -> dict:
     """The config with every family that is run `across` several networks or data sets written out, if the run or a table
-    needs it: its arms become ``<dataset>-<architecture>-<arm>``, and ``templates`` says which arm each was made from."""
+    needs it: its arms become ``<dataset>-<architecture>-<arm>``, and ``templates`` says which arm each was made from. So are the
+    tasks and replicas of ``cells``."""
+    config = with_cells(config)
     arms, families, needed = dict(config["arms"]), {}, {*selected(config), *_of_tables(config)}
     for name, family in config["families"].items():
         places = _places(family) if name in needed else [{}]

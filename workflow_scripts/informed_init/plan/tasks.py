@@ -1,6 +1,7 @@
 """The tasks that arms are evaluated on, their classes and the shape of their images."""
 
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 
 from ..tasks import catalog
 from .arms import arm_setting
@@ -22,6 +23,21 @@ def tasks(config: Mapping, arm: str) -> list[dict]:
     if dataset != config["dataset"] or not data_set(config, dataset).superclasses:
         return [{"name": dataset, "superclasses": None}]
     return [{"name": f"{dataset}-{a}-{b}", "superclasses": [a, b]} for a, b in arm_setting(config, arm, "tasks")]
+
+
+def with_cells(config: Mapping) -> dict:
+    """The config with the tasks and replicas that ``cells`` stands for: replica ``r`` trains pair ``r`` modulo their number."""
+    if "cells" not in config:
+        return dict(config)
+    pairs = [list(pair) for pair in combinations(sorted(config["cells"]["pairs_of"]), 2)]
+    replicas = {"count": len(pairs) * config["cells"]["rounds"], "per_job": 1}
+    return {**config, "tasks": pairs, "replicas": replicas}
+
+
+def replica_tasks(config: Mapping, arm: str, replicas: Iterable[int]) -> list[dict]:
+    """The tasks that a job's replicas of an arm train: all of the arm's, or under ``cells`` its replica's own."""
+    every = tasks(config, arm)
+    return [every[replica % len(every)] for replica in replicas] if "cells" in config else every
 
 
 def num_classes(config: Mapping, dataset: str, superclasses: object) -> int:

@@ -7,7 +7,7 @@ from .arms import ARM_KEYS, arm_setting, plugin_modules
 from .banks import bank_name, bank_spec
 from .code_inputs import own_code
 from .ready_banks import ready_bank
-from .tasks import tasks
+from .tasks import replica_tasks
 from .work import block_members, ordered
 
 ARM_SCRIPT = "runs/train_arm.py"
@@ -35,7 +35,7 @@ def arm_spec(config: Mapping, protocol: str, recipe: str, arm: str, block: str) 
             "parameters": settings,
             "architecture": arm_setting(config, arm, "architecture"),
             "dataset": dataset,
-            "tasks": tasks(config, arm),
+            "tasks": replica_tasks(config, arm, block_members(block)),
             "replicas": block_members(block),
             "device": config["device"],
             **grown,

@@ -176,12 +176,21 @@ def cell_matrix(
     values = rows[metric].where(rows["diverged"] == 0, rows["task"].map(levels))
     if values.isna().any():
         raise InputError(f"{_name(rows[values.isna()].iloc[0])} has no {metric} at epoch {epoch}")
-    matrix = rows.assign(value=values).pivot(index="task", columns="replica", values="value")
+    rows = rows.assign(value=values, replica=_rounds(rows))
+    matrix = rows.pivot(index="task", columns="replica", values="value")
     if matrix.isna().any(axis=None):
         task, replica = matrix.isna().stack().idxmax()
         cell = f"task {task}, replica {replica}"
         raise InputError(f"arm {arm}: {cell} has no epoch {epoch}; every task needs the same replicas")
     return matrix.sort_index().sort_index(axis=1)
+
+
+def _rounds(rows: pd.DataFrame) -> pd.Series:
+    """The replica of each training; where no two tasks share a replica, the how many-th of its task it is: replicas that mean
+    nothing across tasks are rounds."""
+    if rows["task"].nunique() > 1 and rows.groupby("replica")["task"].nunique().max() == 1:
+        return rows.groupby("task")["replica"].rank().astype(int) - 1
+    return rows["replica"]
 
 
 def _chance_of(task: str, chance: float | Mapping[str, float]) -> float:

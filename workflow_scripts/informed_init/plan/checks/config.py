@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ..datasets import names
 from ..families import expanded
+from ..tasks import with_cells
 from .arms import check_arm, check_teachers
 from .choices import check_choices
 from .datasets import check_owned, check_pictures, check_ungrouped
@@ -16,12 +17,13 @@ from .recipes import check_recipe
 from .refusals import check_known
 from .schema import check_schema
 from .search import check_search
-from .tasks import check_banks, check_sources, check_tasks
+from .tasks import check_banks, check_cells, check_sources, check_tasks
 
 
 def check_config(config: Mapping) -> None:
     """Raise :class:`.InputError` with one line for the first thing in ``config`` that cannot work."""
     check_schema(config)
+    config = with_cells(config)
     check_owned(config)
     check_known(config["dataset"], names(config), "dataset", "data set")
     check_network(config["architecture"], "architecture")
@@ -41,6 +43,7 @@ def check_config(config: Mapping) -> None:
     check_teachers(config)
     check_compared(config)
     check_figures(config)
+    check_cells(config)
     check_banks(config)
     check_sourced(config)
     check_ungrouped(config)

@@ -8,6 +8,7 @@ from ..banks import bank_spec
 from ..datasets import data_set
 from ..families import cells, selected
 from ..sources import source_tasks
+from ..work import MOST
 from .refusals import refuse
 
 
@@ -62,6 +63,30 @@ def _check_unseen(pairs: Sequence[Sequence[int]], config: Mapping, where: str) -
         if shared:
             wrong = f"superclass {shared.pop()} of [{a}, {b}] is also one of sources.superclasses"
             refuse(where, wrong, "sources must not see it, so take it out of one of them")
+
+
+def check_cells(config: Mapping) -> None:
+    """Refuse what cannot be trained cell by cell. ``config`` is expanded."""
+    if "cells" not in config:
+        return
+    if not data_set(config, config["dataset"]).superclasses:
+        refuse("cells", f"data set {config['dataset']!r} has no superclasses", "give tasks and replicas")
+    if len(config["tasks"]) * config["cells"]["rounds"] > MOST:
+        refuse(
+            "cells.rounds",
+            f"{len(config['tasks'])} pairs make more than {MOST} replicas",
+            "take fewer rounds or superclasses",
+        )
+    for protocol, _, arm in cells(config):
+        if protocol != "controlled":
+            refuse("cells", "protocol published carries a network from task to task", "set protocols: [controlled]")
+        for key in ("dataset", "tasks", "replicas"):
+            if key in config["arms"][arm]:
+                refuse(
+                    f"arms.{arm}.{key}",
+                    "under cells every arm is trained on the same pairs",
+                    f"leave out {key}, or the arm",
+                )
 
 
 def check_sources(config: Mapping) -> None:
