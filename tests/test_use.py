@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import informed_init
@@ -18,6 +19,7 @@ from informed_init.cli import commands, main
 from informed_init.declarations import PACKAGE, declared, initializers, unreadable
 from informed_init.errors import InputError
 from informed_init.files import load_tensors
+from packaging.requirements import Requirement
 from repository import ROOT
 from safetensors.torch import save_file
 from torch import nn
@@ -333,6 +335,60 @@ nn.Conv2d(3, 9, 3), nn.BatchNorm2d(9)), 'clustered', bank='resnet18-cifar100-euc
     assert str(folder) in done.stdout and "clustered: 1 of 4 tensors set" in done.stdout
     done = installed(folder, folder / "bin" / "informed-init", "list", "banks", cwd=tmp_path)
     assert done.returncode == 0 and NAME in done.stdout, done.stderr
+
+
+def linked(folder, site, *extras):
+    """A folder with what the wheel declares that it needs, and what that needs, and nothing else of this environment."""
+    folder.mkdir()
+    (installed,) = metadata.distributions(name="informed-init", path=[str(site[1])])
+    waiting, seen = [(line, extras) for line in installed.requires], set()
+    while waiting:
+        line, asked = waiting.pop()
+        wanted = Requirement(line)
+        marked = wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *asked))
+        if wanted.name in seen or not marked:
+            continue
+        seen.add(wanted.name)
+        found = metadata.distribution(wanted.name)
+        waiting += [(line, wanted.extras) for line in found.requires or []]
+        for top in {file.parts[0] for file in found.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+            if not (folder / top).exists():
+                (folder / top).symlink_to(found.locate_file(top))
+    return folder
+
+
+def alone(site, packages, *arguments, **settings):
+    """Python without any package but the installed wheel's and the linked ones."""
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{site[1]}:{packages}", "OMP_NUM_THREADS": "1"}
+    return python("-S", "-s", *arguments, env=env, **settings)
+
+
+@pytest.mark.slow
+def test_the_wheel_needs_no_more_than_it_declares(site, tmp_path):
+    packages, command = linked(tmp_path / "packages", site), ("-m", "informed_init")
+    assert alone(site, packages, "-c", "import torchvision", cwd=tmp_path).returncode == 1
+    own, bank, out = make_network(tmp_path), "mine.safetensors", "weights.safetensors"
+    for words in (
+        ("list",),
+        ("show", NAME, "--layer", "conv1"),
+        ("build", own, "--out", bank),
+        ("apply", "--model", own, "--initializer", "clustered", "--bank", bank, "--out", out),
+    ):
+        done = alone(site, packages, *command, *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "clustered: 2 of 6 tensors set" in done.stdout and (tmp_path / out).is_file()
+    done = alone(site, packages, *command, "compare", "--images", "photos", cwd=tmp_path)
+    assert done.returncode == 2 and "pip install 'informed-init[study]'" in done.stderr
+
+
+@pytest.mark.slow
+def test_readmes_first_code_runs_from_the_wheel_with_the_extra_that_readme_names(site, tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    assert "pip install '.[zoo]'" in readme
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+    done = alone(site, linked(tmp_path / "packages", site, "zoo"), "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("clustered: 17 of 161 tensors set")
 
 
 @pytest.mark.slow
