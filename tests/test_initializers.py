@@ -10,7 +10,9 @@ from informed_init.errors import InputError
 from informed_init.initializers import initialize_, names
 from informed_init.initializers.gabor import gabor_filters
 from informed_init.initializers.layers import he_std
+from informed_init.initializers.registry import InitializationWarning
 from informed_init.seeds import generator
+from torch import nn
 
 LAYERS = [name for name, _ in banks.bankable_layers(architectures.build("resnet18", 10))]
 
@@ -91,6 +93,35 @@ def test_rescaled_and_he_scaled_have_the_scale_they_promise(bank):
         assert std < 0.5 * he_std(
             conv
         )  # the confound these controls exist for: two centers are far smaller than He's noise
+
+
+def spread(weight):
+    """How far the filters of a layer lie from their mean, relative to them."""
+    return ((weight - weight.mean(0)).norm() / weight.norm()).item()
+
+
+def test_filters_that_start_alike_stay_alike_and_a_jitter_tells_them_apart():
+    sources = {"a": architectures.build("resnet18", 10, seed=5).state_dict()}
+    one = banks.build("euclid", sources, ["layer1.0.conv1", "layer1.0.conv2"], (0,), k=1)
+    images, labels = torch.randn(32, 3, 8, 8, generator=generator("i")).double(), torch.arange(32) % 4
+    ends = {}
+    for jitter in (0.0, 1e-6):
+        torch.manual_seed(0)
+        block = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU()]
+        model = nn.Sequential(*block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).double()
+        if jitter:
+            report = initialize_(model, "clustered", bank=one, generator=0, jitter=jitter)
+            assert report.cautions == () and spread(model[0].weight) == pytest.approx(jitter, rel=0.4)
+        else:
+            with pytest.warns(InitializationWarning, match="all filters of a layer are the same in 0, 3: channels"):
+                initialize_(model, "clustered", bank=one, generator=0)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        for _ in range(20):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        ends[jitter] = spread(model[0].weight)
+    assert ends[0.0] < 1e-12 and ends[1e-6] > 1e-6, ends
 
 
 def test_shuffled_keeps_each_filters_values(bank):

@@ -22,10 +22,11 @@ from ..banks.bank import Bank, LayerBank, bankable_layers
 from ..banks.match import Fit, Match, match_layers
 from ..banks.shipped import find_bank
 from ..channels.normalization import normalizers
-from ..errors import InputError
-from ..settings import Count
+from ..errors import InputError, some
+from ..settings import Count, NotNegative
 from .layers import Weight, he_std, kind_of, say_left, shape_of
 from .registry import initializer
+from .report import caution
 
 Rescale = Literal["auto", "none", "he"]
 
@@ -142,6 +143,7 @@ def clustered_(
     layers: Count | None = None,
     rescale: Rescale = "auto",
     match: Match = "auto",
+    jitter: NotNegative = 0.0,
 ) -> None:
     """Draw every 2-D filter independently from its layer's bank.
 
@@ -150,11 +152,26 @@ def clustered_(
     (``auto``); ``rescale`` says at what scale (see the module). Depthwise layers get the spread of the sources' filters
     around the centers as well, since their filters do not mix.
 
+    ``jitter`` multiplies every weight by 1 + ``jitter`` N(0, 1). A bank of one center makes all filters of a layer the same;
+    where the next layer's are, too, their channels get the same gradient and never learn to differ, unless rounding
+    tells them apart: a jitter of 1e-6 is as much as that.
+
     Raises:
         InputError: there is no such bank, it fits no layer, or the network has fewer than ``layers``.
     """
+    alike = []
     for target in targets(model, "clustered", bank, layers, match, rescale, spreads=True):
-        target.fill_(target.draw(generator) * target.factor)
+        filters = target.draw(generator) * target.factor
+        if jitter:
+            filters = filters * (1 + jitter * torch.randn(filters.shape, generator=generator))
+        elif len(filters) > 1 and (filters == filters[0]).all():
+            alike.append(target.fit.name)
+        target.fill_(filters)
+    if alike:
+        caution(
+            f"all filters of a layer are the same in {some(alike)}: channels that start alike may never learn to differ; "
+            "jitter=1e-6 tells them apart"
+        )
 
 
 @initializer("he-scaled", needs="convolutions")
