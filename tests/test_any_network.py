@@ -316,7 +316,7 @@ def test_what_is_no_bank_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("layers", [-1, 0, "3", 1.5, 2])
 def test_layers_is_a_number_of_layers_that_are_there(layers):
-    with pytest.raises(InputError, match=r"layers is|needs 2 convolutions"):
+    with pytest.raises(InputError, match=r"layers is|needs 2 2-D convolutions"):
         initialize_(nn.Sequential(nn.Conv2d(3, 4, 3)), "clustered", bank=one_layer(3), layers=layers, generator=0)
 
 
@@ -445,7 +445,7 @@ def initialize_and_check(make, memory=2e8):
         report = initialize_(model, "clustered", bank=NAME, generator=0)
         assert report.set
     else:
-        with pytest.raises(InputError, match=r"the bank fits no layer|needs a convolution larger than 1x1"):
+        with pytest.raises(InputError, match=r"the bank fits no layer|needs a 2-D convolution larger than 1x1"):
             initialize_(model, "clustered", bank=NAME, generator=0)
         report = initialize_(model, "normal", generator=0)
     assert torch.equal(torch.get_rng_state(), state)

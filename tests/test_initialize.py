@@ -148,6 +148,8 @@ IMAGES = torch.randn(8, 3, 32, 32, generator=generator("images")), torch.arange(
             "'bn1.weight' is .* nothing in the source",
         ),
         ("he-normall", {}, "did you mean 'he-normal'"),
+        (["he-normal"], {}, "the initializer is a list; give its name"),
+        (None, {}, "the initializer is a NoneType; give its name"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(name, settings, message):

@@ -16,11 +16,12 @@ from ..plan.checks.networks import check_network
 from ..runs.speed import seconds_per_image
 from ..tasks.pictures import FORMATS, Listing, decode
 from ..training.devices import resolve_device
+from ._pictures import as_seen
 from .apply import network
 
 GAIN = 1.3  # bfloat16 is taken where it makes a step this much faster
 MOST_PICTURES = 1000  # all of a small folder; the job that reads the others names one that is broken
-LOOKED_AT, BATCH = 8, 16  # pixels a side, pictures
+LOOKED_AT, BATCH = 8, 128  # pixels a side, pictures
 
 
 def shorter_side(listing: Listing) -> int:
@@ -50,11 +51,10 @@ def made(options: argparse.Namespace, size: int, classes: int) -> nn.Module:
     return network(options.model, classes, 3, size)
 
 
-def try_arms(arms: Mapping[str, Mapping], model: nn.Module, size: int, classes: int) -> None:
+def try_arms(arms: Mapping[str, Mapping], model: nn.Module, listing: Listing, size: int) -> None:
     """Refuse, before anything is written, an arm that does not fit the network; those that train take their time and are left
     to their jobs."""
-    rng = torch.Generator().manual_seed(0)
-    data = torch.randn(BATCH, 3, size, size, generator=rng), torch.arange(BATCH) % classes
+    data = as_seen(listing.pictures["train"], BATCH, size, 3)
     for arm, section in arms.items():
         settings = {key: value for key, value in section.items() if key != "initializer"}
         takes = initializers()[section["initializer"]].parameters

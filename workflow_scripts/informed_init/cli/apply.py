@@ -5,7 +5,6 @@ import json
 import warnings
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from .. import architectures
@@ -15,7 +14,7 @@ from ..files import load_tensors, save_tensors
 from ..initializers.registry import InitializationWarning, function, initialize_
 from ..reference_names import FORMS
 from ._options import at_least, require
-from ._pictures import listed
+from ._pictures import as_seen, listed
 
 MOST_IMAGES = 2000  # of a folder, spread over all classes
 
@@ -98,15 +97,9 @@ def settings(initializer: str, given: list[str]) -> dict[str, object]:
 
 def pictures(folder: Path, size: int, channels: int) -> tuple[Tensor, Tensor]:
     """Training pictures of a folder, each channel with mean 0 and standard deviation 1, and their labels."""
-    from ..tasks.pictures import decode
-
     require("--images", "study", "PIL")
     every = listed(folder, "pictures", size, channels == 1)[1].pictures["train"]
-    chosen = every[:: max(1, -(-len(every) // MOST_IMAGES))]
-    images = torch.stack([torch.from_numpy(decode(path, size, channels).copy()) for path, _ in chosen])
-    images = images.permute(0, 3, 1, 2).float() / 255
-    mean, std = images.mean((0, 2, 3), keepdim=True), images.std((0, 2, 3), keepdim=True)
-    return (images - mean) / std.clamp(min=1e-6), torch.tensor([number for _, number in chosen])
+    return as_seen(every, MOST_IMAGES, size, channels)
 
 
 def _load(model: nn.Module, path: Path) -> None:

@@ -119,7 +119,7 @@ def _planned(options: argparse.Namespace, folder: Path) -> str:
     section, listing = listed(options.images, DATASET, LARGEST)
     size = options.size or max(LEAST, min(LARGEST, shorter_side(listing)))
     counts = [sum(number == k for _, number in listing.pictures["train"]) for k in range(len(listing.class_names))]
-    try_arms(arms, made(options, size, len(counts)), size, len(counts))
+    try_arms(arms, made(options, size, len(counts)), listing, size)
     seconds, precision = speed(options, size, len(counts))
     tests = len(listing.pictures["test"])
     cores = options.cores if on_cpu(options) else 1

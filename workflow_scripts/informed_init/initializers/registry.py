@@ -73,11 +73,13 @@ def function(name: str) -> Callable:
     Raises:
         InputError: there is no initializer of that name.
     """
+    if not isinstance(name, str):
+        raise InputError(f"the initializer is a {type(name).__name__}; give its name, one of informed_init.available()")
     known = initializers()
     if name in known and name not in _FUNCTIONS:
         importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
     if name not in _FUNCTIONS:
-        near = difflib.get_close_matches(str(name), names(), n=1)
+        near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         broken = "".join(f"; left out: {line}" for line in unreadable("initializers"))
         raise InputError(f"unknown initializer {name!r}; {hint}known: {', '.join(names())}{broken}")
