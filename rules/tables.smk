@@ -65,6 +65,7 @@ rule write_audit:
         chance=tasks.chance(config),
         rates=tables.rate_recipes(config),
         rate_arms=tables.table_arms(config, "best_rates"),
+        **tasks.pairs_told(config),
     message:
         "Auditing the paper's claims"
     script:

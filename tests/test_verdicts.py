@@ -88,12 +88,6 @@ def test_what_the_paper_measured_lies_where_its_claims_put_it():
 # ---------------------------------------------------------------- planted truths
 
 
-@pytest.fixture(autouse=True)
-def _no_collection(monkeypatch):
-    """statsmodels collects garbage in every correction, which takes longer than all that it corrects."""
-    monkeypatch.setattr("gc.collect", lambda *_: 0)
-
-
 def verdicts(truths, *, studies, shape=(10, 5), resamples=1999, **spreads):
     """Verdicts on the claim :data:`MANY` in simulated studies where its differences are ``truths``.
 

@@ -13,10 +13,11 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):  # noqa: F821
         job = snakemake  # noqa: F821
         curves, chance, told = read_curves(job.input.curves), job.params.chance, job.params
-        arms, places = told.arms, told.places
+        arms, places, pairs = told.arms, told.places, told.get("pairs")
         claims = named(CLAIMS, arms, places)
         random, full, *controls = (name_of(facts, OWN, arms, places) for facts in (RANDOM, FULL, *CONTROLS))
-        verdicts = audit(curves, claims, recipes={place: of["recipe"] for place, of in places.items()}, chance=chance)
+        recipes = {place: of["recipe"] for place, of in places.items()}
+        verdicts = audit(curves, claims, recipes=recipes, chance=chance, pairs=pairs)
         shares = attributions(
             curves,
             protocols=told.protocols,
@@ -26,8 +27,9 @@ if __name__ == "__main__":
             controls=controls,
             arms=told.rate_arms,
             chance=chance,
+            pairs=pairs,
         )
-        rates = best_rates(curves, told.rate_arms, told.rates, baseline=random, chance=chance)
+        rates = best_rates(curves, told.rate_arms, told.rates, baseline=random, chance=chance, pairs=pairs)
 
         write_csv(verdicts, job.output.audit_csv)
         write_csv(with_facts(shares, arms), job.output.attribution_csv)

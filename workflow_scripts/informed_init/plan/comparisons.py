@@ -6,6 +6,7 @@ from ..facts import PLACE, Facts, find, method
 from .arm_facts import arm_facts
 from .families import family_cells, family_recipes, selected
 from .tables import table_families
+from .tasks import pairs_told
 from .work import ordered
 
 
@@ -39,6 +40,7 @@ def comparison_spec(config: Mapping, family: str) -> dict:
             "members": members,
             "recipes": family_recipes(config, family),
             "shown": section.get("shown", list(dict.fromkeys(section["templates"].values()))),
+            **pairs_told(config),
         }
     )
 

@@ -40,6 +40,13 @@ def replica_tasks(config: Mapping, arm: str, replicas: Iterable[int]) -> list[di
     return [every[replica % len(every)] for replica in replicas] if "cells" in config else every
 
 
+def pairs_told(config: Mapping) -> dict[str, dict[str, list[int]]]:
+    """What tables are told under ``cells``, as ``pairs``: the superclasses of every task, which tasks share."""
+    if "cells" not in config:
+        return {}
+    return {"pairs": {f"{config['dataset']}-{a}-{b}": [a, b] for a, b in config["tasks"]}}
+
+
 def num_classes(config: Mapping, dataset: str, superclasses: object) -> int:
     """The classes of one task: those of a pair of superclasses, or without a pair all of the data set's."""
     if superclasses:

@@ -4,15 +4,17 @@
 result is a data frame of numbers for the CSV; ``display_*`` turns it into words, printed by :mod:`.tables`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
 from .claims import VERDICT_RULE, Claim, Contrast
-from .curves import cell_matrix, count_diverged, shared_cells
-from .statistics import mean_interval, paired_difference
+from .curves import cell_matrix, count_diverged, shared_cells, shared_tasks
+from .dyadic import task_difference, task_interval
+from .statistics import Interval
 from .tables import NOT_RUN, OUTCOMES, as_floats, interval_text
 from .verdicts import (
     AS_CLAIMED,
@@ -42,6 +44,7 @@ def audit(
     *,
     recipes: Mapping[str, str] | None = None,
     chance: float | Mapping[str, float] = 10.0,
+    pairs: Mapping[str, Sequence[int]] | None = None,
 ) -> pd.DataFrame:
     """The claims against the curves of one run: a row per contrast with what was found under both protocols.
 
@@ -50,6 +53,7 @@ def audit(
         claims: with the arms' names in their contrasts (:func:`.claims.named`).
         recipes: place -> the recipe under which claims about it are judged; without it arms may have one recipe each.
         chance: see :func:`curves.cell_matrix`.
+        pairs: see :func:`.dyadic.task_difference`.
 
     Returns:
         Columns ``claim, text, contrast, published`` and for each protocol ``<protocol>_`` followed by :data:`COLUMNS`.
@@ -57,18 +61,18 @@ def audit(
         (:func:`.verdicts.whole`) over the claims; :data:`VERDICT_RULE` is the whole rule. A contrast whose arms were not
         trained is ``not run``, and ``rule`` names them.
     """
-    pairs = [(claim, contrast) for claim in claims for contrast in claim.contrasts]
+    every = [(claim, contrast) for claim in claims for contrast in claim.contrasts]
     columns = {
-        "claim": [claim.key for claim, _ in pairs],
-        "text": [claim.text for claim, _ in pairs],
-        "contrast": [contrast.text for _, contrast in pairs],
-        "published": [contrast.published for _, contrast in pairs],
+        "claim": [claim.key for claim, _ in every],
+        "text": [claim.text for claim, _ in every],
+        "contrast": [contrast.text for _, contrast in every],
+        "published": [contrast.published for _, contrast in every],
     }
     parts = [pd.DataFrame(columns)]
     for protocol in OUTCOMES:
         groups = [
             [
-                _compare(curves, contrast, protocol, (recipes or {}).get(claim.place), chance)
+                _compare(curves, contrast, protocol, (recipes or {}).get(claim.place), chance, pairs)
                 for contrast in claim.contrasts
             ]
             for claim in claims
@@ -84,6 +88,7 @@ def _compare(
     protocol: str,
     recipe: str | None,
     chance: float | Mapping[str, float],
+    pairs: Mapping[str, Sequence[int]] | None,
 ) -> dict:
     """Numbers of one contrast under one protocol, with its p-values before any correction."""
     rows = curves[(curves["protocol"] == protocol) & curves["arm"].isin(contrast.arms)]
@@ -96,9 +101,9 @@ def _compare(
         empty |= dict.fromkeys(("n_tasks", "n_replicas", "n", "diverged"), 0)
         rule = f"{NOT_RUN} (needs arms: {', '.join(missing)})"
         return empty | {"evidence": evidence(None, contrast.claimed), "run": False, "rule": rule}
-    cells = _cells(rows, contrast.arms, protocol, chance)
+    cells, tasks = _cells(rows, contrast.arms, protocol, chance)
     plus, minus = (np.mean([cells[arm] for arm in arms], axis=0) for arms in (contrast.plus, contrast.minus))
-    comparison = paired_difference(plus, minus)
+    comparison = task_difference(plus, minus, tasks, pairs)
     return {
         "difference": comparison.mean,
         "low": comparison.low,
@@ -116,9 +121,10 @@ def _compare(
 
 def _cells(
     curves: pd.DataFrame, arms: Sequence[str], protocol: str, chance: float | Mapping[str, float]
-) -> dict[str, np.ndarray]:
-    """Outcomes of several arms on the (tasks, replicas) that all of them share."""
-    return shared_cells({arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms})
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Outcomes of several arms on the (tasks, replicas) that all of them share, and these tasks."""
+    matrices = {arm: cell_matrix(curves, arm, OUTCOMES[protocol], chance=chance) for arm in arms}
+    return shared_cells(matrices), shared_tasks(matrices)
 
 
 def _judge(groups: Sequence[Sequence[dict]]) -> list[list[dict]]:
@@ -218,6 +224,7 @@ def attribution(
     protocol: str = "controlled",
     recipe: str | None = None,
     chance: float | Mapping[str, float] = 10.0,
+    pairs: Mapping[str, Sequence[int]] | None = None,
 ) -> pd.DataFrame:
     """How much of the gain of ``full`` over ``baseline`` each control keeps.
 
@@ -244,16 +251,17 @@ def attribution(
         if missing:
             result.append(row | {"note": f"{NOT_RUN} (needs arms: {', '.join(dict.fromkeys(missing))})"})
             continue
-        cells = _cells(rows, tuple(dict.fromkeys((baseline, full, arm))), protocol, chance)
+        cells, tasks = _cells(rows, tuple(dict.fromkeys((baseline, full, arm))), protocol, chance)
         gain, whole = cells[arm] - cells[baseline], cells[full] - cells[baseline]
-        interval = mean_interval(gain)
+        of = partial(task_interval, tasks=tasks, pairs=pairs)
+        interval = of(gain)
         row |= {"gain": interval.mean, "gain_low": interval.low, "gain_high": interval.high}
         row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}
         row |= {
             "diverged": count_diverged(rows[rows["arm"].isin((baseline, full, arm))]),
             "note": interval.note,
         }
-        result.append(row | ({"share": 1.0} if arm == full else _share(gain, whole)))
+        result.append(row | ({"share": 1.0} if arm == full else _share(gain, whole, of)))
     floats = ("gain", "gain_low", "gain_high", "share", "share_low", "share_high")
     counts = ("n_tasks", "n_replicas", "n", "diverged")
     return as_floats(pd.DataFrame(result, columns=["arm", *floats, *counts, "note"]), floats)
@@ -269,6 +277,7 @@ def attributions(
     controls: Sequence[str],
     arms: Sequence[str] = (),
     chance: float | Mapping[str, float] = 10.0,
+    pairs: Mapping[str, Sequence[int]] | None = None,
 ) -> pd.DataFrame:
     """:func:`attribution` under each protocol and recipe: its columns after ``protocol, recipe``.
 
@@ -281,7 +290,7 @@ def attributions(
     for protocol in protocols:
         for recipe in recipes:
             names = {"controls": compared, "protocol": protocol, "recipe": recipe}
-            part = attribution(curves, baseline, full, **names, chance=chance)
+            part = attribution(curves, baseline, full, **names, chance=chance, pairs=pairs)
             part.insert(0, "protocol", protocol)
             part.insert(1, "recipe", recipe)
             parts.append(part)
@@ -297,16 +306,16 @@ def attribution_parts(table: pd.DataFrame) -> list[str | pd.DataFrame]:
     return parts
 
 
-def _share(gain: np.ndarray, whole: np.ndarray) -> dict:
-    """``mean(gain) / mean(whole)`` with Fieller's interval, from (tasks, replicas) matrices."""
-    reference = mean_interval(whole)
+def _share(gain: np.ndarray, whole: np.ndarray, of: Callable[[np.ndarray], Interval]) -> dict:
+    """``mean(gain) / mean(whole)`` with Fieller's interval, from (tasks, replicas) matrices and the interval ``of`` one."""
+    reference = of(whole)
     if reference.low is None or reference.low <= 0 <= reference.high:
         return {"note": "the full gain is not distinguishable from zero: no share"}
     estimate = gain.mean() / whole.mean()
 
     def excess(share: float) -> float:
         """Positive when ``share`` is rejected: how far the interval of the contrast lies from zero."""
-        interval = mean_interval(gain - share * whole)
+        interval = of(gain - share * whole)
         return 0.0 if interval.low is None else max(interval.low, -interval.high)
 
     bounds = {}

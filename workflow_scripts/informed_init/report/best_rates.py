@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from .curves import cell_matrix, count_diverged, pair, shared_cells
-from .statistics import holm, mean_interval, paired_difference
+from .dyadic import task_difference, task_interval
+from .statistics import holm
 from .tables import NOT_RUN, as_floats, interval_text, number_text
 
 EVERYWHERE = "Every arm was trained at every learning rate of the grid under `controlled`."
@@ -30,6 +31,7 @@ def best_rates(
     *,
     baseline: str,
     chance: float | Mapping[str, float] = 10.0,
+    pairs: Mapping[str, Sequence[int]] | None = None,
 ) -> pd.DataFrame:
     """The arms compared with ``baseline`` once each has the best of ``recipes``, which differ in learning rate.
 
@@ -41,6 +43,7 @@ def best_rates(
         arms: compared; ``baseline`` stands first whether named or not.
         recipes: the same budget for every arm.
         chance: see :func:`curves.cell_matrix`; diverged trainings count as this, in the choice as well.
+        pairs: see :func:`.dyadic.task_difference`.
 
     Returns:
         One row per arm: ``arm, recipe, val_mean, test_mean, test_low, test_high, difference, low, high, p, p_holm,
@@ -52,18 +55,21 @@ def best_rates(
     names = list(dict.fromkeys((baseline, *arms)))
     rows, cells = [], {}
     for arm in names:
-        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, recipes, chance)
+        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, recipes, chance, pairs)
         rows.append(row)
     for row in rows[1:]:
         row["baseline"] = baseline
-    add_differences(rows, cells)
+    add_differences(rows, cells, pairs)
     means = [f"val_{recipe}" for recipe in recipes]
     return as_floats(pd.DataFrame(rows, columns=["arm", "recipe", *VALUES, *COUNTS, *means]), [*VALUES, *means])
 
 
-def add_differences(rows: list[dict], cells: Mapping[str, pd.DataFrame | None]) -> None:
+def add_differences(
+    rows: list[dict], cells: Mapping[str, pd.DataFrame | None], pairs: Mapping[str, Sequence[int]] | None = None
+) -> None:
     """Add to each arm's row its paired difference from the arm that ``baseline`` names, if any, with p corrected over the
-    rows (Holm); ``cells`` has every arm's (tasks, replicas) accuracies, or nothing for one that was not run."""
+    rows (Holm); ``cells`` has every arm's (tasks, replicas) accuracies, or nothing for one that was not run, and ``pairs`` the
+    tasks' superclasses (:func:`.dyadic.task_difference`)."""
     for row in rows:
         baseline, test = row.get("baseline", ""), cells[row["arm"]]
         if test is None or baseline in ("", row["arm"]):
@@ -71,14 +77,15 @@ def add_differences(rows: list[dict], cells: Mapping[str, pd.DataFrame | None]) 
         if (reference := cells.get(baseline)) is None:
             row["note"] += f"; no difference: {baseline} was {NOT_RUN}"
         else:
-            row |= _against(test, reference)
+            row |= _against(test, reference, pairs)
     for row, corrected in zip(rows, holm([row.get("p") for row in rows]), strict=True):
         row["p_holm"] = corrected
 
 
-def _against(test: pd.DataFrame, reference: pd.DataFrame) -> dict:
+def _against(test: pd.DataFrame, reference: pd.DataFrame, pairs: Mapping[str, Sequence[int]] | None) -> dict:
     """The paired difference of two arms' (tasks, replicas) accuracies, as the columns of a table; ``n`` counts the pairs."""
-    found = paired_difference(*pair(test, reference))
+    test, reference = pair(test, reference)
+    found = task_difference(test, reference, list(test.index), pairs)
     row = {
         "difference": found.mean,
         "low": found.low,
@@ -90,7 +97,11 @@ def _against(test: pd.DataFrame, reference: pd.DataFrame) -> dict:
 
 
 def at_best_rate(
-    rows: pd.DataFrame, arm: str, recipes: Sequence[str], chance: float | Mapping[str, float]
+    rows: pd.DataFrame,
+    arm: str,
+    recipes: Sequence[str],
+    chance: float | Mapping[str, float],
+    pairs: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[dict, pd.DataFrame | None]:
     """One arm's row before any comparison, and its test accuracies at the recipe with the best validation accuracy."""
     row = {"arm": arm, "recipe": "", "n_tasks": 0, "n_replicas": 0, "n": 0, "diverged": 0, "note": NOT_RUN}
@@ -101,7 +112,7 @@ def at_best_rate(
     means = {recipe: float(cells.mean()) for recipe, cells in shared.items()}
     best = max(means, key=means.get)
     test = cell_matrix(parts[best], arm, "test_accuracy", chance=chance)
-    interval = mean_interval(test)
+    interval = task_interval(test, list(test.index), pairs)
     row |= {"recipe": best, "val_mean": means[best], "diverged": count_diverged(parts[best])}
     row |= {"test_mean": interval.mean, "test_low": interval.low, "test_high": interval.high, "note": interval.note}
     row |= {"n_tasks": interval.n_tasks, "n_replicas": interval.n_replicas, "n": interval.n}

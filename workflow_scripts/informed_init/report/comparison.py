@@ -107,7 +107,7 @@ def compare(
     rows, cells = [], {}
     for member in spec["members"]:
         arm = member["arm"]
-        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, spec["recipes"], chance)
+        row, cells[arm] = at_best_rate(own[own["arm"] == arm], arm, spec["recipes"], chance, spec.get("pairs"))
         row = {key: value for key, value in row.items() if not key.startswith("val_") or key == "val_mean"}
         rows.append(
             {"panel": member["panel"], "dataset": member["dataset"], **row, "baseline": member["baseline"] or ""}
@@ -116,7 +116,7 @@ def compare(
         if cells[arm] is not None:
             rows[-1] |= _costs(costs, arm, row["recipe"])
             rows[-1] |= _epochs_to_teacher(curves, own, member, row["recipe"], chance)
-    add_differences(rows, cells)
+    add_differences(rows, cells, spec.get("pairs"))
     names = ["panel", "dataset", "architecture", "arm", "label", "baseline", "recipe"]
     paid = ["parameters", "start_cost", "total_cost", "epochs_to_teacher", "reached"]
     return as_floats(pd.DataFrame(rows, columns=[*names, *VALUES, *COUNTS, *paid]), [*VALUES, *paid])

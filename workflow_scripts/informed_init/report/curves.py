@@ -222,6 +222,14 @@ def count_diverged(curves: pd.DataFrame) -> int:
     return int(curves.groupby(list(TRAINING))["diverged"].max().sum())
 
 
+def shared_tasks(matrices: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The tasks of the cells that :func:`shared_cells` returns, in their order."""
+    common, *others = matrices.values()
+    for other in others:
+        common, _ = pair(common, other)
+    return list(common.index)
+
+
 def shared_cells(matrices: Mapping[str, pd.DataFrame]) -> dict[str, np.ndarray]:
     """The cells of (tasks, replicas) tables that stand in all of them."""
     common, *others = matrices.values()

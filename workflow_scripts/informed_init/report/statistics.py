@@ -35,7 +35,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from ..errors import InputError
 
@@ -228,9 +227,13 @@ def _pivots(deviations: np.ndarray, task_counts: np.ndarray, replica_counts: np.
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm-corrected p-values (Holm 1979) in the order given; None (not tested) stays None, uncounted."""
-    tested = [p for p in p_values if p is not None]
-    corrected = iter(multipletests(tested, method="holm")[1] if tested else ())
-    return [None if p is None else float(next(corrected)) for p in p_values]
+    tested = np.array([p for p in p_values if p is not None], float)
+    order = np.argsort(tested)
+    times = np.arange(len(tested), 0, -1)
+    corrected = np.empty_like(tested)
+    corrected[order] = np.minimum(np.maximum.accumulate(times * tested[order]), 1.0)
+    left = iter(corrected)
+    return [None if p is None else float(next(left)) for p in p_values]
 
 
 def power(
