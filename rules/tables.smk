@@ -57,6 +57,7 @@ rule write_audit:
     resources:
         **SMALL,
     params:
+        **tasks.pairs_told(config),
         arms=arm_facts.declared(config),
         places=tables.audit_places(config),
         recipe=config["recipe"],
@@ -65,7 +66,6 @@ rule write_audit:
         chance=tasks.chance(config),
         rates=tables.rate_recipes(config),
         rate_arms=tables.table_arms(config, "best_rates"),
-        **tasks.pairs_told(config),
     message:
         "Auditing the paper's claims"
     script:
