@@ -39,7 +39,7 @@ from informed_init.plan import (
     work,
 )
 from informed_init.plan.checks import check_config, check_repeated_keys
-from informed_init.plan.checks.arms import check_training
+from informed_init.plan.checks.arms import refused_training
 from informed_init.plan.code_inputs import code
 
 try:
@@ -129,10 +129,8 @@ def curve_files(cells):
 def arm_inputs(wildcards):
     """What an arm is trained from: data, and its banks or sources."""
     arm, protocol, block = wildcards.arm, wildcards.protocol, wildcards.block
-    try:
-        check_training(config, wildcards.recipe, arm)
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+    if line := refused_training(config, wildcards.recipe, arm):
+        raise WorkflowError(line)
     return large(inputs.arm_inputs(config, arm, protocol, block))
 
 

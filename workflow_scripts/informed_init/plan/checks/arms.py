@@ -16,10 +16,14 @@ from .refusals import check_known, hint, refuse, shown
 CLUSTERING = ("euclid", "fourier-real", "fourier-magnitude")
 
 
-def check_training(config: Mapping, recipe: str, arm: str) -> None:
-    """Refuse a training that was asked for by the name of its file and that ``config``, expanded, does not declare."""
-    check_known(arm, config["arms"], "arms", "arm")
-    check_known(recipe, config["recipes"], "recipes", "recipe")
+def refused_training(config: Mapping, recipe: str, arm: str) -> str | None:
+    """The line that refuses a training that was asked for by the name of its file, if ``config``, expanded, knows none such."""
+    try:
+        check_known(arm, config["arms"], "arms", "arm")
+        check_known(recipe, config["recipes"], "recipes", "recipe")
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def check_arm(arm: str, section: Mapping, config: Mapping) -> None:
