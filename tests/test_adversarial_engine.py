@@ -199,3 +199,15 @@ def test_random_numbers_of_an_evaluation_belong_to_the_training():
     for _ in range(2):
         results.append(curve())
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam", "weight_decay": 0.0}], ids=["sgd", "adam"])
+def test_a_network_whose_evaluation_depends_on_the_batch_is_evaluated_in_the_same_ones(settings):
+    ends = []
+    for engine in (loop.train, train_plain):
+        torch.manual_seed(0)
+        model = Trunk()
+        model.norm = nn.BatchNorm2d(model.norm.num_features, track_running_stats=False)
+        rows = engine(model, small_problem(n=28, size=IMAGE[1]), Recipe(**RECIPE | settings), ("adversary", 0))
+        ends.append((model.state_dict(), rows))
+    assert_same(*ends)

@@ -507,3 +507,35 @@ def test_networks_of_timm_of_different_kinds(name):
             assert initializer == "clustered" and "the bank fits no layer" in str(error), (initializer, error)
         else:
             check_report(model, before, report)
+
+
+def test_a_parametrization_that_draws_takes_a_named_seed_and_leaves_the_global_state():
+    states = []
+    for seed in (1, 2):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, 5))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view(parameter.shape))
+        torch.manual_seed(seed)
+        torch.nn.utils.parametrizations.orthogonal(model[-1])
+        before = torch.get_rng_state()
+        initialize_(model, "orthogonal", generator=0)
+        assert torch.equal(torch.get_rng_state(), before)
+        states.append(model.state_dict())
+    for key, tensor in states[0].items():
+        assert torch.equal(tensor, states[1][key]), key
+
+
+def test_what_a_weight_is_computed_from_keeps_its_memory_format():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+    torch.nn.utils.parametrizations.weight_norm(model[0])
+    before = {name: parameter.stride() for name, parameter in model.named_parameters()}
+    initialize_(model, "gabor", generator=0)
+    assert {name: parameter.stride() for name, parameter in model.named_parameters()} == before
+
+
+def test_a_weight_whose_elements_share_memory_is_refused():
+    model = nn.Sequential(nn.Conv2d(8, 8, 3))
+    model[0].weight = nn.Parameter(torch.randn(1, 8, 3, 3).expand(8, 8, 3, 3))
+    with pytest.raises(InputError, match=r"'0\.weight' has elements that share memory"):
+        initialize_(model, "he-normal", generator=0)

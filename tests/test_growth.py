@@ -497,6 +497,7 @@ REFUSED = {  # what: (teacher, what to grow, the layer and the reason that the m
     "narrower": (lambda: chain(), {"widths": {"0": 6}}, "narrow layer '0' from 8 to 6"),
     "narrower target": (lambda: Residual(6), Residual(5), r"narrow layer 'stem.0' from 6 to 5"),
     "factor": (lambda: chain(), {"factor": 0.5}, "factor is 0.5"),
+    "endless factor": (lambda: chain(), {"factor": float("inf")}, "factor is inf"),
     "output": (
         lambda: chain(),
         {"widths": {"3": 4}},

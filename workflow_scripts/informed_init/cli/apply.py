@@ -11,7 +11,7 @@ from .. import architectures
 from ..declarations import initializers
 from ..errors import InputError
 from ..files import load_tensors, save_tensors
-from ..initializers.registry import InitializationWarning, function, initialize_
+from ..initializers.registry import InitializationWarning, function, initialize_, random_source
 from ..reference_names import FORMS
 from ._options import at_least, require
 from ._pictures import as_seen, listed
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Initialize a network and write its weights; the exit status."""
     if options.out.suffix != ".safetensors":
         raise InputError(f"--out: {options.out} must end in .safetensors")
+    random_source(options.seed)
     function(options.initializer)
     given = settings(options.initializer, options.set)
     if options.images is not None:
@@ -85,6 +86,8 @@ def settings(initializer: str, given: list[str]) -> dict[str, object]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--set {pair}: write KEY=VALUE, such as layers=6")
+        if key in found:
+            raise InputError(f"--set {key}: stands twice; give it once")
         try:
             found[key] = json.loads(value)
         except json.JSONDecodeError:

@@ -5,8 +5,9 @@ A weight may be computed from other tensors (``torch.nn.utils.parametrize``, ``w
 what is set is then the weight that the layer uses.
 """
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import InputError
+from ..seeds import derive_seed
 from .report import was_left, was_set
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -169,7 +171,8 @@ def set_tensor_(module: nn.Module, attribute: str, value: Tensor, layer: str, wh
         own.detach().copy_(value)
         was_set(own, why, detail)
         return
-    via = _set_computed_(module, attribute, value, where)
+    # what it is computed from keeps its memory format, and shares no memory within itself
+    via = _set_computed_(module, attribute, torch.empty_like(now).copy_(value), where)
     _check_computed(getattr(module, attribute), value, where, via)
     for parameter in raw_parameters(module, attribute):
         was_set(parameter, f"{why}, through {via}", detail)
@@ -180,7 +183,8 @@ def _set_computed_(module: nn.Module, attribute: str, value: Tensor, where: str)
     if parametrize.is_parametrized(module, attribute):
         kinds = [type(step).__name__.strip("_") for step in module.parametrizations[attribute]]
         try:
-            setattr(module, attribute, value)
+            with _global_draws(where):
+                setattr(module, attribute, value)
         except Exception as error:  # whatever a parametrization makes of a weight that it cannot be given
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
@@ -207,6 +211,18 @@ def _set_computed_(module: nn.Module, attribute: str, value: Tensor, where: str)
         f"{where!r} is no parameter: the layer computes it from other tensors in a way that is not known here; "
         "initialize the network before the layer is changed so"
     )
+
+
+@contextlib.contextmanager
+def _global_draws(where: str) -> Iterator[None]:
+    """Parametrizations such as ``orthogonal`` draw from torch's global generator when they are given a weight: here from a
+    seed of the tensor's name, and the global state is put back."""
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(derive_seed("parametrization", where))
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before)
 
 
 def _settle(module: nn.Module, attribute: str) -> None:

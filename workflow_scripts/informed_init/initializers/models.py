@@ -56,6 +56,8 @@ def _problem(tensor: Tensor) -> str | None:
         return "is quantized; initialize the network before it is quantized"
     if tensor.layout != torch.strided:
         return f"is {tensor.layout}, not a dense tensor; initialize the network before it is converted"
+    if any(size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+        return "has elements that share memory, as expand() makes them; give the layer a clone of it"
     if tensor.is_inference():
         return "was made under torch.inference_mode; make the network outside of it"
     return None

@@ -14,7 +14,7 @@ from ..seeds import generator
 from . import augmentation
 from .epochs import begin_epoch
 from .groups import parameter_factors
-from .loop import Problem, Split
+from .loop import EVALUATION_BATCH, Problem, Split
 from .recipe import Factor, Recipe
 
 
@@ -98,7 +98,7 @@ def _evaluate(model: nn.Module, split: Split, problem: Problem, recipe: Recipe, 
     model.eval()
     loss_sum = hits = 0.0
     with torch.no_grad():
-        for images, labels in DataLoader(Samples(split, problem, recipe, {}), batch_size=recipe.batch_size):
+        for images, labels in DataLoader(Samples(split, problem, recipe, {}), batch_size=EVALUATION_BATCH):
             images, labels = images.to(split.labels.device), labels.to(split.labels.device)
             logits = model(images)
             loss_sum += F.cross_entropy(logits, labels).item() * len(labels)

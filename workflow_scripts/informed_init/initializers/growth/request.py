@@ -1,5 +1,6 @@
 """What is asked of a growth: from names, a factor or a target network to the width of every group and the drawn copies."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import CellType
@@ -107,8 +108,8 @@ def _draw(coupling: Coupling, widths: Mapping[Axis, int], generator: torch.Gener
 
 
 def _spec_widths(teacher: nn.Module, coupling: Coupling, spec: GrowthSpec) -> dict[Axis, int]:
-    if not spec.factor >= 1:
-        raise InputError(f"growth: factor is {spec.factor!r}; a student is never narrower, so use 1 or more")
+    if not 1 <= spec.factor < math.inf:
+        raise InputError(f"growth: factor is {spec.factor!r}; a student is never narrower: give a number from 1 on")
     asked: dict[Axis, tuple[str, int]] = {}
     first = {alias: name for name, names in aliases_of(teacher).items() for alias in names}
     for name, width in spec.widths.items():
