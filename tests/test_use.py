@@ -63,7 +63,7 @@ def test_every_initializer_says_what_it_does_in_a_line():
         assert 20 < len(entry.summary) < 140 and not set("`\n") & set(entry.summary), entry
     assert entries["clustered"].needs == ("bank",) and entries["clustered"].network == "convolutions"
     assert entries["lsuv"].needs == ("data",) and "Mishkin" in entries["lsuv"].source
-    assert entries["clustered"].settings == ("layers", "rescale", "match")
+    assert entries["clustered"].settings == ("layers", "rescale", "match", "jitter")
     assert str(entries).count("\n") == len(entries)
 
 
