@@ -1,5 +1,7 @@
 """Initializers do what they say to the layers they name, and leave every other tensor as it was."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +124,19 @@ def test_filters_that_start_alike_stay_alike_and_a_jitter_tells_them_apart():
             optimizer.step()
         ends[jitter] = spread(model[0].weight)
     assert ends[0.0] < 1e-12 and ends[1e-6] > 1e-6, ends
+
+
+def test_a_jitter_that_half_precision_rounds_away_is_said():
+    sources = {"a": architectures.build("resnet18", 10, seed=5).state_dict()}
+    one = banks.build("euclid", sources, ["layer1.0.conv1"], (0,), k=1)
+    for jitter, lost in ((1e-6, True), (1e-2, False)):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).half()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InitializationWarning)
+            report = initialize_(model, "clustered", bank=one, generator=0, jitter=jitter)
+        filters = model[0].weight.detach().flatten(0, 1)
+        assert bool((filters == filters[0]).all()) is lost
+        assert [("a larger jitter tells them apart" in text) for text in report.cautions] == [True] * lost
 
 
 def test_shuffled_keeps_each_filters_values(bank):

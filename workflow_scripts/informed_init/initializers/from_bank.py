@@ -164,13 +164,14 @@ def clustered_(
         filters = target.draw(generator) * target.factor
         if jitter:
             filters = filters * (1 + jitter * torch.randn(filters.shape, generator=generator))
-        elif len(filters) > 1 and (filters == filters[0]).all():
+        stored = filters.to(target.conv.weight.dtype)  # half precision rounds a small jitter away
+        if len(stored) > 1 and (stored == stored[0]).all():
             alike.append(target.fit.name)
         target.fill_(filters)
     if alike:
         caution(
             f"all filters of a layer are the same in {some(alike)}: channels that start alike may never learn to differ; "
-            "jitter=1e-6 tells them apart"
+            f"a {'larger ' if jitter else ''}jitter tells them apart, 1e-6 in float32 and 1e-2 in half precision"
         )
 
 

@@ -5,6 +5,7 @@ it. A CUDA graph starts them all at once. Its inputs lie at fixed addresses; :cl
 inputs and nothing recorded, which every device can run, and with which the graph is compared.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import torch
@@ -27,7 +28,7 @@ def counts(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
     return torch.stack((loss * len(labels), top[:, 0].sum().to(loss.dtype), top.any(1).sum().to(loss.dtype)))
 
 
-class Optimizer:
+class Optimizer(ABC):
     """An update as ``torch.optim`` does it: a parameter without a gradient is left alone, with all that is kept for it.
 
     Constructing a ``torch.optim.Optimizer`` imports torch's compiler, which costs every job about two seconds; its functional
@@ -44,15 +45,15 @@ class Optimizer:
         # now, not at the first gradient: what is created while a CUDA graph is recorded is created again in every replay
         self.kept = {parameter: self._fresh(parameter) for parameter in parameters if parameter.requires_grad}
 
+    @abstractmethod
     def _fresh(self, parameter: nn.Parameter) -> tuple[Tensor, ...]:
         """What is kept for a parameter before its first step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _update(
         self, parameters: list[nn.Parameter], kept: list[tuple[Tensor, ...]], rate: float | Tensor, decay: float
     ) -> None:
         """The update of parameters that all have a gradient, at learning rate ``rate`` and weight decay ``decay``."""
-        raise NotImplementedError
 
     def step(self, rate: float | Tensor) -> None:
         """Update every parameter that has a gradient at learning rate ``rate``, and drop the gradients."""
