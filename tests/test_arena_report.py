@@ -168,6 +168,29 @@ def test_differences_are_the_planted_ones_and_ties_are_ties(scores):
     assert np.isnan(he["difference"])
 
 
+def test_variants_of_one_idea_do_not_stand_in_each_others_way(arena, trials):
+    """`variant` has what `better` has: each is the other's best rival, unless they share an idea."""
+    widened = {workload: field | {"variant": field["better"]} for workload, field in arena.items()}
+    labels = SEATS | {"variant": "A variant"}
+    known = {"baseline": "he", "target": 0.9}
+    for ideas, winners in (({}, []), ({"better": "up", "variant": "up"}, ["better", "variant"])):
+        scores = arena_scores.workload_scores(widened, **known, ideas=ideas)
+        table = arena_board.board(widened, scores, trials, baseline="he", labels=labels)
+        assert sorted(table[table["wins"] == 1]["seat"]) == winners
+    assert row(scores, workload="one", seat="variant")["other"] in ("he", "twin")
+    assert row(scores, workload="one", seat="he")["other"] == "better"  # for others they are rivals as before
+    text = document(arena_words.parts(table, scores, {}, titles=WORKLOADS, labels=labels, **known, ideas=ideas))
+    assert "those of the same idea (up: Better by five and A variant)." in text
+
+
+def test_a_seat_whose_others_are_all_its_variants_has_no_rival(arena):
+    ideas = dict.fromkeys(SEATS, "one")
+    scores = arena_scores.workload_scores(arena, baseline="he", target=0.9, ideas=ideas)
+    assert set(scores["other"]) == {""} and scores["other_low"].isna().all() and scores["low"].notna().any()
+    table = arena_board.board(arena, scores, arena_scores.trial_table(arena), baseline="he", labels=SEATS)
+    assert table["wins"].sum() == 0
+
+
 def test_two_equal_seats_are_both_the_best(tmp_path):
     for seat in ("he", "twin"):
         write_seat(tmp_path, "one", seat, 60)

@@ -15,12 +15,19 @@ if __name__ == "__main__":
         params, out = job.params, job.output
         titles, labels = dict(params.titles), dict(params.labels)
         arena = read_arena(params.folder, list(titles), list(labels))
-        scores = workload_scores(arena, baseline=params.baseline, target=params.target)
+        ideas = dict(params.ideas)
+        scores = workload_scores(arena, baseline=params.baseline, target=params.target, ideas=ideas)
         trials = trial_table(arena)
         table = board(arena, scores, trials, baseline=params.baseline, labels=labels)
         for file, found in ((out.csv, table), (out.scores, scores), (out.trials, trials)):
             write_csv(found, file)
-        known = {"titles": titles, "labels": labels, "baseline": params.baseline, "target": params.target}
+        known = {
+            "titles": titles,
+            "labels": labels,
+            "baseline": params.baseline,
+            "target": params.target,
+            "ideas": ideas,
+        }
         page_parts = parts(table, scores, agreement(scores, trials), **known)
         write_text(out.markdown, document(page_parts))
         write_text(out.html, page("The arena", page_parts))

@@ -18,17 +18,20 @@ TARGET = 0.9  # the part of its training after which the baseline's accuracy is 
 
 def told(config: Mapping) -> dict:
     """What the tables are told: ``baseline, target``, and in the config's order ``titles`` and ``labels``, the pairs of a
-    workload's or a seat's name and of what it is called; nothing without a section ``arena``."""
+    workload's or a seat's name and of what it is called, and ``ideas``, those of a seat's name and of its idea, if it has one;
+    nothing without a section ``arena``."""
     section = arena.arena(config)
     if not section:
         return {}
     titles = [[name, section["workloads"][name].get("title", name)] for name in arena.workloads(config)]
     labels = [[name, section["seats"][name].get("label", name)] for name in arena.seats(config)]
+    ideas = [[name, idea] for name in arena.seats(config) if (idea := section["seats"][name].get("idea"))]
     return {
         "baseline": section["baseline"],
         "target": section.get("target", TARGET),
         "titles": titles,
         "labels": labels,
+        "ideas": ideas,
     }
 
 

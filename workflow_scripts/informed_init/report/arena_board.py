@@ -9,8 +9,8 @@
 * **Groups.** The seat with the best score leads the first group; in it are all whose difference from it is not told from zero; the
   best of the others leads the next one. A difference is the mean over the workloads that both take part in of the paired
   differences of scores, with intervals that hold together over the seats that are compared with the leader (:mod:`.simultaneous`).
-* **Wins.** A seat wins when the lower limit of its simultaneous 95 % interval against the best other seat is above zero on at least
-  :data:`WINS_ON` workloads and on none below -:data:`ALLOWED` points.
+* **Wins.** A seat wins when the lower limit of its simultaneous 95 % interval against its best rival is above zero on at least
+  :data:`WINS_ON` workloads and on none below -:data:`ALLOWED` points. Rivals are all other seats but those of its own idea.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ no trial had; differences are paired by task and replica, their intervals hold t
 (:mod:`.simultaneous`). A seat that does not fit the network takes no part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor
 
 import numpy as np
@@ -17,7 +17,7 @@ from .simultaneous import Bounds, simultaneous
 from .tables import as_floats
 
 BOUNDS = ("difference", "low", "high")
-AGAINST = ("", "best_", "other_")  # the baseline, the workload's best seat, the best seat but itself
+AGAINST = ("", "best_", "other_")  # the baseline, the workload's best seat, the best of a seat's rivals
 VALUES = (
     *("test_mean", *(f"{against}{bound}" for against in AGAINST for bound in BOUNDS)),
     *("total_cost", "relative_cost", "seconds", "relative_seconds", "start_cost"),
@@ -36,13 +36,16 @@ COUNTS = (
 COLUMNS = ("workload", "seat", "not_applicable", *COUNTS, *VALUES, "tied", "other", "chosen", "edge")
 
 
-def workload_scores(arena: Arena, *, baseline: str, target: float) -> pd.DataFrame:
+def workload_scores(
+    arena: Arena, *, baseline: str, target: float, ideas: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """One row for every workload and seat, in the order of the arena.
 
     Args:
         arena: :func:`.arena.read_arena`.
         baseline: the seat that the others are compared with.
         target: see :func:`target_accuracy`.
+        ideas: seat -> its idea, of the seats that have one; those that share one are variants, no rivals of each other.
 
     Returns:
         * ``not_applicable``: the reason, empty for a seat that takes part; for others all that follows is empty.
@@ -52,7 +55,8 @@ def workload_scores(arena: Arena, *, baseline: str, target: float) -> pd.DataFra
         * ``best_difference, best_low, best_high``: from the seat with the highest test accuracy, in the same way; ``tied`` says
           that the seat is that one, or is not told apart from it; the truly best seat is among these with 95 % (Hsu, Multiple
           Comparisons, 1996).
-        * ``other``: the best of the other seats (for the best one: the second), ``other_difference, other_low, other_high``.
+        * ``other``: the best of the seat's rivals, which are all others but those of its own idea; ``other_difference, other_low,
+          other_high``: from it, in the same way. Empty without rivals.
         * ``total_cost`` (tera multiply-adds, a gradient step as three forward passes, the initializer's images charged),
           ``start_cost`` of it before the first step, ``seconds`` of a final training, and both relative to the baseline.
         * ``target`` (percent), ``images`` until the mean validation accuracy first is at least that, those of the initializer
@@ -61,7 +65,7 @@ def workload_scores(arena: Arena, *, baseline: str, target: float) -> pd.DataFra
         * ``chosen``, ``learning_rate``, ``edge``: of the chosen trial, and whether it is at an edge of what was tried; ``trials``
           counts them, ``trials_diverged`` of ``trials_trained`` and ``final_diverged`` of ``final_trained`` the trainings.
     """
-    rows = [row for field in arena.values() for row in _rows(field, baseline, target)]
+    rows = [row for field in arena.values() for row in _rows(field, baseline, target, ideas or {})]
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
     for column in (*COUNTS, "tied", "edge"):
         table[column] = table[column].astype("Int64")
@@ -69,7 +73,9 @@ def workload_scores(arena: Arena, *, baseline: str, target: float) -> pd.DataFra
     return as_floats(table.assign(**table[words].astype(object).fillna("")), list(VALUES))
 
 
-def _rows(field: Mapping[str, Played | NotApplicable], baseline: str, target: float) -> list[dict]:
+def _rows(
+    field: Mapping[str, Played | NotApplicable], baseline: str, target: float, ideas: Mapping[str, str]
+) -> list[dict]:
     seats = played(field)
     rows = {name: {"workload": seat.workload, "seat": name} for name, seat in field.items()}
     for name, seat in field.items():
@@ -79,7 +85,7 @@ def _rows(field: Mapping[str, Played | NotApplicable], baseline: str, target: fl
         return list(rows.values())
     for name, seat in seats.items():
         rows[name] |= _own(seat)
-    _add_differences(rows, cells_of(seats), baseline)
+    _add_differences(rows, cells_of(seats), baseline, ideas)
     if baseline in seats:
         _add_costs(rows, seats, seats[baseline], target)
     return list(rows.values())
@@ -106,23 +112,27 @@ def differences_from(cells: Mapping[str, np.ndarray], reference: str) -> dict[st
     return simultaneous({name: own - cells[reference] for name, own in cells.items() if name != reference})
 
 
-def _add_differences(rows: Mapping[str, dict], cells: Mapping[str, np.ndarray], baseline: str) -> None:
+def best_rival(seat: str, order: Sequence[str], ideas: Mapping[str, str]) -> str | None:
+    """The first in ``order``, best first, that is neither ``seat`` nor of its idea; none where all are."""
+    own = ideas.get(seat)
+    return next((name for name in order if name != seat and (own is None or ideas.get(name) != own)), None)
+
+
+def _add_differences(
+    rows: Mapping[str, dict], cells: Mapping[str, np.ndarray], baseline: str, ideas: Mapping[str, str]
+) -> None:
     order = sorted(cells, key=lambda name: -cells[name].mean())
-    best, second = order[0], order[1] if len(order) > 1 else None
-    from_best = differences_from(cells, best)
-    from_baseline = from_best if baseline == best else differences_from(cells, baseline) if baseline in cells else {}
-    # the best seat's rival is the second: its interval is of that one's family, as the others' are of the best one's
-    from_other = dict(from_best)
-    if second is not None:
-        from_other[best] = (from_baseline if second == baseline else differences_from(cells, second))[best]
+    rivals = {name: best_rival(name, order, ideas) for name in cells}
+    # one family of intervals for each seat that others are compared with: all its differences hold together
+    asked = {baseline, order[0], *rivals.values()} & set(cells)
+    families = {reference: differences_from(cells, reference) for reference in asked}
     for name in cells:
         row = rows[name]
-        for against, found in zip(AGAINST, (from_baseline, from_best, from_other), strict=True):
-            if name in found:
-                values = found[name].mean, found[name].low, found[name].high
+        for against, reference in zip(AGAINST, (baseline, order[0], rivals[name]), strict=True):
+            if found := families.get(reference, {}).get(name):
+                values = found.mean, found.low, found.high
                 row |= {f"{against}{bound}": value for bound, value in zip(BOUNDS, values, strict=True)}
-        row |= {"tied": int(name == best or not from_best[name].told)}
-        row |= {"other": (second if name == best else best) or ""}
+        row |= {"tied": int(name == order[0] or not families[order[0]][name].told), "other": rivals[name] or ""}
 
 
 # ---------------------------------------------------------------- costs

@@ -19,10 +19,10 @@ RULES = (
     "interval with zero in it (95 %, together for all seats compared with the leader). The order in a group means nothing; "
     "intervals speak of more trainings in these workloads, not of other workloads. "
     "**above the baseline**: probability that a training of the seat ends above one of the baseline's, mean over workloads.",
-    "**wins**: the lower limit of the simultaneous 95 % interval of the paired difference from the best other seat is above "
+    "**wins**: the lower limit of the simultaneous 95 % interval of the paired difference from the best rival is above "
     f"zero on at least {WINS_ON} workloads and on none below -{ALLOWED:g} points; in brackets: on how many it is above zero, and "
-    "the lowest of those limits. **best or tied**: workloads where the seat is the best, or its simultaneous interval from the "
-    "best holds zero.",
+    "the lowest of those limits. Rivals are all other seats but those of the same idea{variants}. **best or tied**: workloads "
+    "where the seat is the best, or its simultaneous interval from the best holds zero.",
     "**cost**, **time** and **images** are ratios to the baseline, geometric means over workloads: multiply-adds of a training (a "
     "gradient step as three forward passes, the initializer's images charged); seconds of it; and images, the initializer's "
     "included, until the mean validation accuracy is the one that the baseline has after {share:.0%} of its epochs, over the "
@@ -46,6 +46,7 @@ def parts(
     labels: Mapping[str, str],
     baseline: str,
     target: float,
+    ideas: Mapping[str, str] | None = None,
 ) -> list[str | pd.DataFrame]:
     """The whole page: sentence, board, rules, ranks by trials, and a section for every workload.
 
@@ -54,10 +55,13 @@ def parts(
         scores: :func:`.arena_scores.workload_scores`.
         agreements: :func:`.arena_board.agreement`.
         titles: workload -> title; labels: seat -> how it is called.
-        baseline, target: as for the scores.
+        baseline, target, ideas: as for the scores.
     """
     found: list[str | pd.DataFrame] = [sentence(table, scores, titles, labels), display_board(table)]
-    found += [f"The baseline is {labels[baseline]}.", *(rule.format(share=target) for rule in RULES)]
+    found += [
+        f"The baseline is {labels[baseline]}.",
+        *(rule.format(share=target, variants=_variants(ideas or {}, labels)) for rule in RULES),
+    ]
     found += ["## Ranks by number of trials", display_ranks(table), _agreement_text(agreements)]
     for workload, title in titles.items():
         rows = scores[scores["workload"] == workload]
@@ -75,12 +79,12 @@ def sentence(table: pd.DataFrame, scores: pd.DataFrame, titles: Mapping[str, str
         own = scores[(scores["seat"] == row.seat) & (scores["other_low"] > 0)]
         places = _list([titles[workload] for workload in own["workload"]])
         words.append(
-            f"**{row.label} wins**: the lower limit of its difference from the best other seat is above zero on {row.wins_on} of "
+            f"**{row.label} wins**: the lower limit of its difference from its best rival is above zero on {row.wins_on} of "
             f"{row.workloads_of} workloads ({places}) and nowhere below {row.worst_low:+.1f} points."
         )
     if not words:
         words = [
-            f"**No seat wins**: for none is the lower limit of its difference from the best other seat above zero on at least "
+            f"**No seat wins**: for none is the lower limit of its difference from its best rival above zero on at least "
             f"{WINS_ON} workloads and nowhere below -{ALLOWED:g} points."
         ]
     first = entered[entered["group"] == 1]
@@ -126,6 +130,16 @@ def display_board(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, dtype=object).fillna("")
 
 
+def _variants(ideas: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Which seats share an idea, in brackets."""
+    if not ideas:
+        return ""
+    listed = {
+        idea: [labels[seat] for seat, own in ideas.items() if own == idea] for idea in dict.fromkeys(ideas.values())
+    }
+    return f" ({'; '.join(f'{idea}: {_list(seats)}' for idea, seats in listed.items())})"
+
+
 def display_ranks(table: pd.DataFrame) -> pd.DataFrame:
     """Mean rank of every seat over its workloads after 1, 2, ... trials."""
     numbers = {name: name.removeprefix("rank_") for name in table if name.startswith("rank_")}
@@ -166,7 +180,7 @@ def display_workload(rows: pd.DataFrame, labels: Mapping[str, str], baseline: st
             lines.append(line | {"test (%)": NOT_APPLICABLE})
             continue
         line |= {"test (%)": f"{row['test_mean']:.2f}", "n": f"{row['n_tasks']} x {row['n_replicas']}"}
-        for heading, against in ((f"from {labels[baseline]}", ""), ("from the best other", "other_")):
+        for heading, against in ((f"from {labels[baseline]}", ""), ("from the best rival", "other_")):
             bounds = (row[f"{against}{bound}"] for bound in BOUNDS)
             line[heading] = interval_text(*bounds, row["n"], sign="+")
         line |= {"tied": "yes" if row["tied"] else "no"}
