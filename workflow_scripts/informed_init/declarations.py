@@ -20,7 +20,15 @@ from .errors import InputError
 from .reference_names import is_reference
 
 PACKAGE = Path(__file__).parent
-HANDED = ("model", "generator", "bank", "source", "teacher", "data")  # what an initializer is given beside its settings
+HANDED = (
+    "model",
+    "generator",
+    "bank",
+    "source",
+    "teacher",
+    "data",
+    "schedule",
+)  # what an initializer is given beside its settings
 IMAGES = ("num_classes", "in_channels", "input_size")  # what an architecture is told of the images
 _KNOWN = {name: getattr(builtins, name) for name in ("int", "float", "bool", "str", "list")}
 _KNOWN |= {"Literal": Literal, "Annotated": Annotated, "Sequence": Sequence}

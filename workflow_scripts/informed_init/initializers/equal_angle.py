@@ -61,7 +61,7 @@ def equal_angle_(
             f"equal-angle: not applicable: no normalization follows a layer of {type(model).__name__} between its first and its "
             "head; use whitened"
         )
-    sizes = _gradients_times_norms(model, small, data, generator, batches, batch_size)
+    sizes = gradients_times_norms(model, small, data, generator, "equal-angle", batches, batch_size)
     lengths = [weight.get().double().norm().item() for weight in small]
     wanted = [size**0.5 * _level(rule, angle, rate, horizon, decay) for size in sizes]
     factors = [new / old if new > 0 else 1.0 for new, old in zip(wanted, lengths, strict=True)]
@@ -83,17 +83,18 @@ def _level(rule: Rule, angle: float | None, rate: float, horizon: int, decay: fl
     return (2 * horizon) ** 0.25 * math.sqrt(rate) if rule == "horizon" else (rate / (2 * decay)) ** 0.25
 
 
-def _gradients_times_norms(
+def gradients_times_norms(
     model: nn.Module,
     found: list[Weight],
     data: tuple[Tensor, Tensor],
     generator: torch.Generator,
+    name: str,
     batches: int,
     batch_size: int,
 ) -> list[float]:
-    """|w| |g| of each weight, g the root mean square over batches."""
+    """|w| |g| of each weight, g the root mean square over batches, in the name of an initializer."""
     squares = [0.0] * len(found)
-    with objective(model, data, generator, "equal-angle") as goal:
+    with objective(model, data, generator, name) as goal:
         for step in range(batches):
             values = {key: value.requires_grad_() for key, value in goal.given.items()}
             loss = goal.losses(values, *goal.batch(batch_size)).mean()

@@ -17,11 +17,12 @@ from .traditional import fill_
 
 
 class _Scaling:
-    """Hooks that divide each weight by the standard deviation of what comes out of it, once, while the batch runs."""
+    """Hooks that divide each of some weights by the standard deviation of what comes out of it, once, while the batch runs."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, chosen: Sequence[Weight], name: str, drawn: str):
+        self.name, self.drawn = name, drawn
         self.weights: dict[nn.Module, list[Weight]] = {}
-        for weight in weights(model):
+        for weight in chosen:
             self.weights.setdefault(weight.module, []).append(weight)
         self.waiting = [weight for found in self.weights.values() for weight in found]
         self.hooks = []
@@ -37,7 +38,7 @@ class _Scaling:
         std = output.std()
         if not (torch.isfinite(std) and std > 0):
             raise InputError(
-                f"lsuv: not applicable: the output of layer {weight.layer!r} has variance {std.item() ** 2:g} on the batch"
+                f"{self.name}: not applicable: the output of layer {weight.layer!r} has variance {std.item() ** 2:g} on the batch"
             )
         return std
 
@@ -47,7 +48,7 @@ class _Scaling:
             return None
         self.waiting.remove(weight)
         std = self.divisor(weight, output)
-        weight.set_(weight.get() / std, "orthogonal, scaled to an output variance of one")
+        weight.set_(weight.get() / std, f"{self.drawn}, scaled to an output variance of one")
         return output / std
 
     def layer_ran(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
@@ -63,12 +64,13 @@ class _Scaling:
             blocks, values = weight.get().chunk(weight.parts), given if weight.parts == 3 else given[place : place + 1]
             stds = [self.divisor(weight, F.linear(x, block)) for x, block in zip(values, blocks, strict=True)]
             scaled = torch.cat([block / std for block, std in zip(blocks, stds, strict=True)])
-            weight.set_(scaled, "orthogonal; queries, keys and values each scaled to a variance of one")
+            weight.set_(scaled, f"{self.drawn}; queries, keys and values each scaled to a variance of one")
 
     def attention_ends(self, module: nn.MultiheadAttention, inputs: tuple, output: Sequence) -> tuple | None:
         """The output projection, whose layer is never called: attention takes its weight."""
-        projection = self.weights[module.out_proj][0]
-        scaled = self.scale(projection, output[0])
+        if module.out_proj not in self.weights:
+            return None
+        scaled = self.scale(self.weights[module.out_proj][0], output[0])
         return None if scaled is None else (scaled, *output[1:])
 
 
@@ -96,16 +98,30 @@ def lsuv_(
     if len(images) < 2:
         raise InputError(f"lsuv: a variance needs two images; {len(images)} given")
     fill_(model, lambda weight: nn.init.orthogonal_(weight, generator=generator))
-    chosen = torch.randperm(len(images), generator=generator)[:batch_size]
-    scaling = _Scaling(model)
+    unit_variance_(model, weights(model), images, generator, batch_size, "lsuv", "orthogonal")
+
+
+def unit_variance_(
+    model: nn.Module,
+    chosen: Sequence[Weight],
+    images: Tensor,
+    generator: torch.Generator,
+    batch_size: int,
+    name: str,
+    drawn: str,
+) -> None:
+    """Scale ``chosen`` weights of a model, in the order of execution, so that their outputs on a batch have variance one, in
+    the name of an initializer; ``drawn`` says in the report what they were before."""
+    looked_at = torch.randperm(len(images), generator=generator)[:batch_size]
+    scaling = _Scaling(chosen, name, drawn)
     try:
-        with batch_statistics(model), running("lsuv", images):
-            model(images[chosen.to(images.device)].to(next(model.parameters())))
+        with batch_statistics(model), running(name, images):
+            model(images[looked_at.to(images.device)].to(next(model.parameters())))
     finally:
         for hook in scaling.hooks:
             hook.remove()
     for weight in scaling.waiting:
-        was_set(next(iter(raw_parameters(weight.module, weight.attribute))), "orthogonal; it did not run on the batch")
+        was_set(next(iter(raw_parameters(weight.module, weight.attribute))), f"{drawn}; it did not run on the batch")
     if scaling.waiting:
         names = some([weight.name for weight in scaling.waiting])
         caution(f"{len(scaling.waiting)} weights did not run on the batch and are not scaled: {names}")

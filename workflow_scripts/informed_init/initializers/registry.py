@@ -1,9 +1,10 @@
 """Initializers by name.
 
 A new initializer is one file in this folder: a function ``f_(model, *, generator, ...)`` decorated with
-``@initializer("name")``. If it has a parameter ``bank``, ``source``, ``teacher`` or ``data``, the workflow hands it a bank, a
-source's weights, a trained network or training images; its other parameters are the arm's settings in the config. Their
-annotations (``Literal["none", "he"]``, ``Count``, ... of :mod:`..settings`) say what they may be, once for config and call.
+``@initializer("name")``. If it has a parameter ``bank``, ``source``, ``teacher``, ``data`` or ``schedule``, the workflow hands it
+a bank, a source's weights, a trained network, training images, or the training's learning rate, steps and momentum; its other
+parameters are the arm's settings in the config. Their annotations (``Literal["none", "he"]``, ``Count``, ... of
+:mod:`..settings`) say what they may be, once for config and call.
 It may fail at any point: :func:`initialize_` then puts the model back.
 """
 
@@ -161,6 +162,7 @@ def _settings_of(name: str, apply: Callable, settings: Mapping[str, object]) -> 
 _WANTED = {
     "bank": "a name of informed_init.banks(), a file, or a bank made by informed_init.build_bank",
     "data": "(images, labels), tensors of shape (n, channels, height, width) and (n,)",
+    "schedule": "(learning rate, number of steps, momentum) of the training that follows",
     "source": "the weights to start from: a state dict or a .safetensors file",
     "teacher": "the trained network to grow from",
 }

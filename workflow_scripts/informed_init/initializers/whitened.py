@@ -87,7 +87,7 @@ def whiten_(
         raise InputError(f"{name}: not applicable: the network's only layer is its head; use another initializer")
     rest = [weight for weight in weights(model) if weight.key() not in (found.key(), head.key())]
     norms = normalizers(model, [found.module, *(weight.module for weight in rest)])
-    norms = {module: None if _of_attention(model, module) else follows for module, follows in norms.items()}
+    norms = {module: None if of_attention(model, module) else follows for module, follows in norms.items()}
     first_(found, seen, first, epsilon, norms[found.module], generator, name)
     for weight in rest:
         other_(weight, others, norm, norms[weight.module], generator)
@@ -96,7 +96,7 @@ def whiten_(
     return [weight for weight in rest if norms[weight.module] is not None]
 
 
-def _of_attention(model: nn.Module, module: nn.Module) -> bool:
+def of_attention(model: nn.Module, module: nn.Module) -> bool:
     """Whether a layer is one of attention's projections, whose scale is no matter of what follows."""
     return any(isinstance(m, nn.MultiheadAttention) and module in (m, m.out_proj) for m in model.modules())
 

@@ -65,6 +65,9 @@ def _initialized(
     if "data" in wanted:
         given["data"] = training_images(cut, recipe)
         set_precision(given["data"][0].device, recipe.precision)
+    if "schedule" in wanted:
+        steps = recipe.epochs * recipe.steps(len(cut.train))
+        given["schedule"] = recipe.learning_rate[0][1], steps, recipe.momentum
     if "teacher" in wanted:
         teacher = architectures.build_for(spec["teacher"]["architecture"], task.num_classes, shape)
         teacher.load_state_dict(given["teachers"][teacher_name(task.name, replica)].state_dict())

@@ -197,7 +197,7 @@ class _Training:
 
     def __post_init__(self):
         self.model = self.formed.model
-        self.steps = math.ceil(len(self.problem.train) / self.recipe.batch_size)  # of an epoch
+        self.steps = self.recipe.steps(len(self.problem.train))  # of an epoch
         self.images = self._images(self.problem.train, self.recipe.augmentation != "none")
         self.validation = self._images(self.problem.validation, False)
 

@@ -106,6 +106,10 @@ class Recipe:
             raise InputError(f"recipe: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
         return cls(**settings)
 
+    def steps(self, images: int) -> int:
+        """Steps of an epoch of ``images``; the last one has what is left of them."""
+        return math.ceil(images / self.batch_size)
+
     def rate(self, epoch: int, step: int = 0, steps: int = 1) -> float:
         """The learning rate of an epoch, counted from 1, at one of its ``steps``, counted from 0."""
         if self.schedule == "steps":
