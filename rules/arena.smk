@@ -7,9 +7,9 @@ rule play:
         curves=update(arena.CURVES),
         record=update(arena.RECORDS),
     log:
-        log_file("play/{workload}-{seat}"),
+        log_file("play/{workload}/{seat}"),
     benchmark:
-        benchmark_file("play/{workload}-{seat}")
+        benchmark_file("play/{workload}/{seat}")
     wildcard_constraints:
         workload=work.any_of(arena.workloads(config)),
         seat=work.any_of(arena.seats(config)),
