@@ -1,6 +1,8 @@
 """``informed``: every layer that a normalization follows turns by one angle, others have unit variance."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,12 +10,15 @@ import torch.nn.functional as F
 from informed_init import architectures
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
+from informed_init.initializers.registry import InitializationWarning
 from informed_init.runs.arms import _initialized, fresh_network, training_images
 from informed_init.runs.data import problem
 from informed_init.seeds import generator
 from informed_init.tasks.subsets import Task
 from informed_init.training.recipe import Recipe
+from repository import ROOT
 from torch import nn
+from torch.nn.utils import prune
 
 LABELS = torch.arange(64) % 4
 IMAGES = F.avg_pool2d(torch.randn(64, 3, 14, 14, generator=generator("informed")), 3, 1) * 3
@@ -115,6 +120,7 @@ def test_a_branch_without_a_gradient_is_as_small_as_the_others():
     [
         *((0, 10, 0), (-0.1, 10, 0), (math.nan, 10, 0), (math.inf, 10, 0), (0.1, 0, 0), (0.1, 2.5, 0), (0.1, True, 0)),
         *((0.1, 10, 1), (0.1, 10, -0.5), (0.1, 10, math.nan), 0.1, (0.1, 10), "abc", None),
+        *((True, 10, 0), ("0.1", 10, 0), (0.1, 10, False), (0.1, 10**400, 0)),
     ],
 )
 def test_a_schedule_that_is_none_is_refused_in_a_line_and_nothing_is_changed(schedule):
@@ -148,3 +154,80 @@ def test_the_workflow_tells_the_schedule_of_the_training():
     data = training_images(cut, recipe)
     initialize_(asked, "informed", generator=generator("initializer", "t", 0), data=data, schedule=(0.2, 6, 0.9))
     assert all(torch.equal(value, made.state_dict()[name]) for name, value in asked.state_dict().items())
+
+
+def test_the_report_says_what_a_first_convolution_holds_where_nothing_normalizes_it():
+    report = informed(plain_network())
+    said = report["0.weight"]
+    assert said.why.startswith("whitened eigenvectors of") and said.why.endswith("scaled to an output variance of one")
+    assert "both signs" in said.detail
+    assert report["2.weight"].why == "orthogonal, scaled to an output variance of one"
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        nn.utils.parametrizations.weight_norm,
+        nn.utils.parametrizations.spectral_norm,
+        lambda layer: prune.random_unstructured(layer, "weight", 0.5),
+    ],
+)
+def test_a_normalized_layer_whose_weight_is_computed_turns_as_others_do(computed):
+    model = normalized_network()
+    computed(model[3])
+    report = informed(model, schedule=(0.01, 1000, 0), batch_size=64)
+    assert "its norm by its gradient" in next(
+        row.why for row in report.set if row.name.startswith("3.") and row.shape[1:]
+    )
+    before = model.eval()[3].weight.detach().clone()
+    model.train()
+    F.cross_entropy(model(IMAGES), LABELS).backward()
+    torch.optim.SGD(model.parameters(), lr=0.01).step()
+    model.eval()(IMAGES)  # pruning computes the weight in front of a pass
+    turned = math.acos(F.cosine_similarity(before.flatten().double(), model[3].weight.detach().flatten().double(), 0))
+    assert turned == pytest.approx(1 / math.sqrt(2000), rel=0.03)
+
+
+def test_a_head_of_zeros_leaves_no_gradient_and_the_report_says_so():
+    model = normalized_network()
+    nn.init.zeros_(model[10].weight)
+    with pytest.warns(InitializationWarning, match="none of the 2 normalized layers has a gradient"):
+        report = informed(model)
+    assert report["3.weight"].why == "He's noise: no layer has a gradient"
+
+
+def test_a_norm_far_below_hes_is_a_caution():
+    with pytest.warns(InitializationWarning, match=r"2 of 2 normalized layers start below 0\.01 times He's norm"):
+        informed(normalized_network(), schedule=(1e-7, 10, 0))
+
+
+@pytest.mark.parametrize("schedule", [(1e308, 10, 0.9), (1e80, 10, 0), (1e-320, 1, 0), (0.1, 10**308, 0)])
+def test_a_schedule_that_asks_for_no_number_is_refused_and_nothing_is_changed(schedule):
+    model = normalized_network()
+    with pytest.raises(InputError, match=r"^informed: .* in layer '3', .*; give the schedule of the training"):
+        informed(model, schedule=schedule)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), normalized_network().parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.int8, torch.bool])
+def test_labels_may_be_whole_numbers_of_any_kind(kind):
+    one, other = normalized_network(), normalized_network()
+    informed(one, (IMAGES, (LABELS % 2).to(kind)))
+    informed(other, (IMAGES, LABELS % 2))
+    assert torch.equal(one[3].weight, other[3].weight)
+
+
+def test_weights_that_became_nan_before_the_refusal_are_put_back():
+    model = plain_network()
+    with pytest.raises(InputError, match="has variance nan on the batch; use another initializer"):
+        informed(model, (IMAGES * 1e25, LABELS))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain_network().parameters(), strict=True))
+
+
+def test_the_first_call_of_a_process_draws_nothing_from_the_global_generator():
+    """Modules that are imported by it make layers, whose constructors draw."""
+    code = (
+        "import torch; from informed_init.initializers.registry import function; state = torch.get_rng_state(); "
+        "function('informed'); assert torch.equal(state, torch.get_rng_state())"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT / "workflow_scripts")

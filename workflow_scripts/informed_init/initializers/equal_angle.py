@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..settings import Bounds, Count, Positive
-from .layers import Weight
+from .layers import Weight, raw_parameters
 from .objectives import objective
 from .registry import initializer
 from .whitened import First, Others, whiten_
@@ -92,19 +92,38 @@ def gradients_times_norms(
     batches: int,
     batch_size: int,
 ) -> list[float]:
-    """|w| |g| of each weight, g the root mean square over batches, in the name of an initializer."""
+    """|w| |g| of each weight, g the root mean square over batches, in the name of an initializer.
+
+    Of a weight that is computed from other tensors, w is the one of them that has its shape and so its direction; what pruning
+    took from it has no part in that. Zero where there is none.
+    """
     squares = [0.0] * len(found)
+    own = [_directed(weight) for weight in found]
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
     with objective(model, data, generator, name) as goal:
         for step in range(batches):
             values = {key: value.requires_grad_() for key, value in goal.given.items()}
             loss = goal.losses(values, *goal.batch(batch_size)).mean()
             gradients = goal.gradients(loss, values, twice=False)
-            for place, weight in enumerate(found):
-                gradient = gradients.get(goal.places.get(weight.name, weight.name))
+            for place, parameter in enumerate(own):
+                gradient = None if parameter is None else gradients.get(names[id(parameter)])
                 if gradient is not None:
                     goal.check(gradient, step)
                     squares[place] += gradient.double().square().sum().item() / batches
         return [
-            math.sqrt(square) * weight.get().double().norm().item()
-            for square, weight in zip(squares, found, strict=True)
+            0.0 if parameter is None else math.sqrt(square) * _norm(parameter, weight)
+            for square, parameter, weight in zip(squares, own, found, strict=True)
         ]
+
+
+def _directed(weight: Weight) -> nn.Parameter | None:
+    """The parameter that a weight has its direction from: itself, or of those that it is computed from the last of its shape
+    (weight normalization has its lengths first)."""
+    shape = weight.get().shape
+    return next((p for p in reversed(raw_parameters(weight.module, weight.attribute)) if p.shape == shape), None)
+
+
+def _norm(parameter: nn.Parameter, weight: Weight) -> float:
+    """The norm of a parameter where the weight that is computed from it is not zero."""
+    used = torch.where(weight.get() != 0, parameter.detach(), 0)
+    return used.double().norm().item()

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 
 from ..channels.normalization import normalizers
 from ..errors import InputError
-from ..settings import Bounds, Count, Positive
+from ..settings import Bounds, Count, Positive, is_number
 from .equal_angle import gradients_times_norms
 from .layers import CONVOLUTIONS, Weight, head_of, weights
 from .lsuv import unit_variance_
 from .patches import first_patches
 from .registry import initializer
-from .report import was_left
+from .report import caution, was_left
 from .whitened import First, first_, he_noise_, of_attention
 
 NAME = "informed"
+TINY = 0.01  # of He's norm: a variance of 1e-4, of which the usual epsilon of 1e-5 is a tenth
 
 
 @initializer("informed", source="this project; scale invariance after van Laarhoven 2017, arXiv:1706.05350")
@@ -50,7 +51,9 @@ def informed_(
 
       and there it starts: each gradient turns each layer by 1 / sqrt(2 T) at first, at any rate, in any network; T of them in
       independent directions by 0.7 radians. G is from one backward pass over ``batch_size`` images. Where there is no gradient
-      (a branch whose last gain is zero), the layer's norm is as far from He's as the others' are in the geometric mean.
+      (a branch whose last gain is zero), the layer's norm is as far from He's as the others' are in the geometric mean. All
+      this is exact where the normalization takes the length away. In front of a sum with a skip connection, as in
+      pre-activation networks and transformers, it does not: there this is a small branch, which turns by less.
     * **Others** are orthogonal, scaled to an output variance of one on ``batch_size`` images (Mishkin & Matas 2016); so is the
       length of the first convolution where no normalization follows.
 
@@ -59,7 +62,9 @@ def informed_(
 
     Raises:
         InputError: the network does not run on the images, these do not vary or are fewer than two, there is nothing but a
-            head, or ``schedule`` is not a positive rate, a positive number of steps and a momentum in [0, 1).
+            head, the first layer is neither a convolution nor linear, a layer that is to be scaled has no output that varies,
+            a normalized network does not return logits for the labels, or ``schedule`` is not a positive rate, a positive
+            number of steps and a momentum in [0, 1).
     """
     rate, steps = _of_gradients(schedule)
     if len(data[0]) < 2:
@@ -70,8 +75,9 @@ def informed_(
         raise InputError(f"{NAME}: not applicable: the network's only layer is its head; use another initializer")
     rest = [weight for weight in weights(model) if weight.key() not in (start.key(), head.key())]
     norms = normalizers(model, [start.module, *(weight.module for weight in rest)])
+    known = {}
     if isinstance(start.module, CONVOLUTIONS):
-        first_(start, seen, first, epsilon, norms[start.module], generator, NAME)
+        known[start.name] = first_(start, seen, first, epsilon, norms[start.module], generator, NAME)
     else:
         rest = [start, *rest]
     turning = [weight for weight in rest if norms[weight.module] is not None and not of_attention(model, weight.module)]
@@ -82,7 +88,7 @@ def informed_(
         weight.zero_bias_()
     scaled = others if start in others or norms[start.module] is not None else [start, *others]
     if scaled:
-        unit_variance_(model, scaled, data[0], generator, batch_size, NAME, "orthogonal")
+        unit_variance_(model, scaled, data[0], generator, batch_size, NAME, "orthogonal", known)
     if turning:
         sizes = gradients_times_norms(model, turning, data, generator, NAME, 1, batch_size)
         _turn_(turning, sizes, rate, steps)
@@ -94,8 +100,8 @@ def _of_gradients(schedule: object) -> tuple[float, int]:
     """By how much of a gradient the weights move in all, and the number of gradients, if the schedule is what it should be."""
     try:
         rate, steps, momentum = schedule
-        right = not isinstance(steps, bool) and steps == int(steps) >= 1 and 0 < float(rate) < math.inf
-        right = right and 0 <= float(momentum) < 1
+        right = all(map(is_number, (rate, steps, momentum))) and rate > 0 and 0 <= momentum < 1
+        right = right and float(steps) < math.inf and steps == int(steps) >= 1
     except (TypeError, ValueError, OverflowError):
         right = False
     if not right:
@@ -108,12 +114,33 @@ def _of_gradients(schedule: object) -> tuple[float, int]:
 def _turn_(turning: Sequence[Weight], sizes: Sequence[float], rate: float, steps: int) -> None:
     """Give each weight the norm sqrt(rate G sqrt(2 steps)), ``sizes`` being G; where that is zero, the others' factor."""
     lengths = [weight.get().double().norm().item() for weight in turning]
-    wanted = [math.sqrt(rate * size * math.sqrt(2 * steps)) for size in sizes]
-    known = [new / old for new, old in zip(wanted, lengths, strict=True) if new > 0]
-    usual = statistics.geometric_mean(known) if known else 1.0
+    wanted = [math.sqrt(rate * size * math.sqrt(2.0 * steps)) for size in sizes]
+    found = [new / old for new, old in zip(wanted, lengths, strict=True) if new > 0]
+    usual = statistics.geometric_mean(found) if found else 1.0
+    without = "He's noise, as small as others: no gradient" if found else "He's noise: no layer has a gradient"
     for weight, new, old in zip(turning, wanted, lengths, strict=True):
         factor = new / old if new > 0 else usual
-        why = "He's noise, its norm by its gradient" if new > 0 else "He's noise, as small as others: no gradient"
-        weight.set_(
-            weight.get() * factor, why, f"{factor:.3g} times He's, for {steps:,} steps at the rate {rate:g} in all"
+        value = weight.get() * factor
+        if new > 0 and not (value.isfinite().all() and value.any()):
+            raise InputError(
+                f"{NAME}: {steps:,} steps at the rate {rate:g} in all ask for {factor:.3g} times He's norm in layer "
+                f"{weight.layer!r}, which is no number it can hold; give the schedule of the training that follows"
+            )
+        why = "He's noise, its norm by its gradient" if new > 0 else without
+        weight.set_(value, why, f"{factor:.3g} times He's, for {steps:,} steps at the rate {rate:g} in all")
+    _caution(found, len(turning))
+
+
+def _caution(factors: Sequence[float], turning: int) -> None:
+    """Say where the rule had nothing to go by, or goes where what it is made of does not hold."""
+    if not factors:
+        caution(
+            f"none of the {turning} normalized layers has a gradient on the images, as behind a head of zeros: their norms "
+            "stay He's; give the head small random weights first"
+        )
+    if tiny := [factor for factor in factors if factor < TINY]:
+        caution(
+            f"{len(tiny)} of {turning} normalized layers start below {TINY:g} times He's norm (the least: {min(tiny):.1e}): "
+            "hardly a gradient reaches them now, as behind a small layer scale, or the training is short; they turn far when "
+            "one does, and a normalization's epsilon can be more than their output's variance"
         )

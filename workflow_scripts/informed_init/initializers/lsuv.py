@@ -1,6 +1,6 @@
 """LSUV (Mishkin & Matas 2016): layer-sequential unit variance, measured on a batch of training images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
@@ -19,8 +19,8 @@ from .traditional import fill_
 class _Scaling:
     """Hooks that divide each of some weights by the standard deviation of what comes out of it, once, while the batch runs."""
 
-    def __init__(self, chosen: Sequence[Weight], name: str, drawn: str):
-        self.name, self.drawn = name, drawn
+    def __init__(self, chosen: Sequence[Weight], name: str, drawn: str, known: Mapping[str, tuple[str, str]]):
+        self.name, self.drawn, self.known = name, drawn, known
         self.weights: dict[nn.Module, list[Weight]] = {}
         for weight in chosen:
             self.weights.setdefault(weight.module, []).append(weight)
@@ -38,7 +38,8 @@ class _Scaling:
         std = output.std()
         if not (torch.isfinite(std) and std > 0):
             raise InputError(
-                f"{self.name}: not applicable: the output of layer {weight.layer!r} has variance {std.item() ** 2:g} on the batch"
+                f"{self.name}: not applicable: the output of layer {weight.layer!r} has variance {std.item() ** 2:g} on the "
+                "batch; use another initializer"
             )
         return std
 
@@ -48,7 +49,8 @@ class _Scaling:
             return None
         self.waiting.remove(weight)
         std = self.divisor(weight, output)
-        weight.set_(weight.get() / std, f"{self.drawn}, scaled to an output variance of one")
+        drawn, detail = self.known.get(weight.name, (self.drawn, ""))
+        weight.set_(weight.get() / std, f"{drawn}, scaled to an output variance of one", detail)
         return output / std
 
     def layer_ran(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
@@ -109,11 +111,13 @@ def unit_variance_(
     batch_size: int,
     name: str,
     drawn: str,
+    known: Mapping[str, tuple[str, str]] | None = None,
 ) -> None:
     """Scale ``chosen`` weights of a model, in the order of execution, so that their outputs on a batch have variance one, in
-    the name of an initializer; ``drawn`` says in the report what they were before."""
+    the name of an initializer; ``drawn`` says in the report what they were before, ``known`` of some by their names, with a
+    detail."""
     looked_at = torch.randperm(len(images), generator=generator)[:batch_size]
-    scaling = _Scaling(chosen, name, drawn)
+    scaling = _Scaling(chosen, name, drawn, known or {})
     try:
         with batch_statistics(model), running(name, images):
             model(images[looked_at.to(images.device)].to(next(model.parameters())))

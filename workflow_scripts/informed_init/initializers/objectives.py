@@ -27,7 +27,7 @@ class Objective:
 
     def __init__(self, model: nn.Module, data: tuple[Tensor, Tensor], generator: torch.Generator, name: str):
         self.model, self.name, self.generator = model, name, generator
-        self.images, self.labels = data
+        self.images, self.labels = data[0], data[1].long()
         self.given = {key: _widened(p.detach().clone()) for key, p in model.named_parameters() if p.is_floating_point()}
         self.buffers = {key: _widened(b) for key, b in model.named_buffers()}
         self.places = _places(model)
@@ -69,7 +69,8 @@ class Objective:
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != len(images) or logits.shape[1] < 2:
             found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise InputError(
-                f"{self.name}: not applicable: the network returns {found}, not logits (n, classes) of 2 or more classes"
+                f"{self.name}: not applicable: the network returns {found}, not logits (n, classes) of 2 or more classes; "
+                "use another initializer"
             )
         return logits
 

@@ -78,7 +78,8 @@ def function(name: str) -> Callable:
         raise InputError(f"the initializer is a {type(name).__name__}; give its name, one of informed_init.available()")
     known = initializers()
     if name in known and name not in _FUNCTIONS:
-        importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
+        with torch.random.fork_rng(devices=[]):  # modules that draw while they are imported make no first call another
+            importlib.import_module(f"..{known[name].module}", __package__)  # only the file that declares it
     if name not in _FUNCTIONS:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

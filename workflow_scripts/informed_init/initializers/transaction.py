@@ -31,7 +31,8 @@ class Held:
         now = self.tensor.detach()
         if now.shape != self.values.shape or now.dtype != self.values.dtype:
             return True
-        return not torch.equal(now, self.values) and not bool(((now == self.values) | (now != now)).all())
+        both_nan = (now != now) & (self.values != self.values)
+        return not torch.equal(now, self.values) and not bool(((now == self.values) | both_nan).all())
 
     def restore(self) -> None:
         if self.tensor.shape != self.values.shape or self.tensor.device != self.values.device:

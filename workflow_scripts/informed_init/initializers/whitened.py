@@ -134,8 +134,9 @@ def first_(
     follows: str | None,
     generator: torch.Generator,
     name: str,
-) -> None:
-    """Fill the first layer from ``patches`` ``(n, groups, d)`` of what it sees; its bias becomes zero."""
+) -> tuple[str, str]:
+    """Fill the first layer from ``patches`` ``(n, groups, d)`` of what it sees; its bias becomes zero. What it was filled with,
+    and a detail, in words."""
     shape, filters, details = weight.get().shape, [], []
     for group in range(patches.shape[1]):
         own = patches[:, group]
@@ -149,8 +150,10 @@ def first_(
     )
     why = {"eigenvectors": "whitened eigenvectors", "permuted": "whitened eigenvectors, channels permuted"}
     why |= {"noise": "noise in whitened space", "orthogonal": "random orthogonal filters", "he": "He's noise"}
-    weight.set_(torch.cat(filters).view(shape), f"{why[kind]} of {len(patches):,} patches, {scaled}", details[0])
+    what = f"{why[kind]} of {len(patches):,} patches"
+    weight.set_(torch.cat(filters).view(shape), f"{what}, {scaled}", details[0])
     weight.zero_bias_()
+    return what, details[0]
 
 
 def directions(
