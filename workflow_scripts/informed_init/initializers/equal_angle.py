@@ -98,9 +98,9 @@ def gradients_times_norms(
     took from it has no part in that. Zero where there is none.
     """
     squares = [0.0] * len(found)
-    own = [_directed(weight) for weight in found]
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
     with objective(model, data, generator, name) as goal:
+        own = [_directed(weight) for weight in found]
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
         for step in range(batches):
             values = {key: value.requires_grad_() for key, value in goal.given.items()}
             loss = goal.losses(values, *goal.batch(batch_size)).mean()
