@@ -109,7 +109,7 @@ def test_a_branch_without_a_gradient_is_as_small_as_the_others():
         for name, p in model.named_parameters()
         if p.ndim == 4
     }
-    assert report["layer2.1.conv1.weight"].why == "He's noise, as small as others: no gradient"
+    assert report["layer2.1.conv1.weight"].why == "He's noise, as small as others: no gradient to go by"
     known = [factor[f"layer{n}.0.downsample.0.weight"] for n in (2, 3, 4)]
     assert factor["layer2.1.conv1.weight"] == pytest.approx(math.prod(known) ** (1 / 3), rel=0.03)
     assert all(p.isfinite().all() for p in model.parameters())
@@ -188,20 +188,30 @@ def test_a_normalized_layer_whose_weight_is_computed_turns_as_others_do(computed
     assert turned == pytest.approx(1 / math.sqrt(2000), rel=0.03)
 
 
-def test_a_head_of_zeros_leaves_no_gradient_and_the_report_says_so():
-    model = normalized_network()
+def test_without_a_gradient_to_go_by_norms_stay_hes_and_the_report_says_so():
+    model, he = normalized_network(), normalized_network()
     nn.init.zeros_(model[10].weight)
-    with pytest.warns(InitializationWarning, match="none of the 2 normalized layers has a gradient"):
+    with pytest.warns(InitializationWarning, match="2 of 2 normalized layers would start below 0.01 .* keep He's"):
         report = informed(model)
-    assert report["3.weight"].why == "He's noise: no layer has a gradient"
+    assert report["3.weight"].why == "He's noise: no gradient to go by"
+    with pytest.warns(InitializationWarning, match="2 of 2 normalized layers .* or the training is short"):
+        informed(he, schedule=(1e-7, 10, 0))
+    assert torch.equal(model[3].weight, he[3].weight)
+    assert model[3].weight.std().item() == pytest.approx(math.sqrt(2 / (8 * 9)), rel=0.05)
 
 
-def test_a_norm_far_below_hes_is_a_caution():
-    with pytest.warns(InitializationWarning, match=r"2 of 2 normalized layers start below 0\.01 times He's norm"):
-        informed(normalized_network(), schedule=(1e-7, 10, 0))
+def test_behind_a_small_layer_scale_a_layer_is_as_small_as_others():
+    """A millionth of the gradient says nothing about how far the layer will turn."""
+    model = normalized_network()
+    nn.init.constant_(model[4].weight, 1e-6)
+    nn.init.ones_(model[4].bias)
+    with pytest.warns(InitializationWarning, match="1 of 2 normalized layers .* have the others' part of it"):
+        report = informed(model, schedule=(0.01, 1000, 0.9))
+    one, other = (float(report[name].detail.split()[0]) for name in ("3.weight", "7.weight"))
+    assert one == other > 0.01
 
 
-@pytest.mark.parametrize("schedule", [(1e308, 10, 0.9), (1e80, 10, 0), (1e-320, 1, 0), (0.1, 10**308, 0)])
+@pytest.mark.parametrize("schedule", [(1e308, 10, 0.9), (1e80, 10, 0), (0.1, 10**308, 0)])
 def test_a_schedule_that_asks_for_no_number_is_refused_and_nothing_is_changed(schedule):
     model = normalized_network()
     with pytest.raises(InputError, match=r"^informed: .* in layer '3', .*; give the schedule of the training"):

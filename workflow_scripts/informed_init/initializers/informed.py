@@ -20,7 +20,9 @@ from .report import caution, was_left
 from .whitened import First, first_, he_noise_, of_attention
 
 NAME = "informed"
-TINY = 0.01  # of He's norm: a variance of 1e-4, of which the usual epsilon of 1e-5 is a tenth
+TINY = (
+    0.01  # of He's norm: a variance of 1e-4, of which the usual epsilon of 1e-5 is a tenth; below it nothing is known
+)
 
 
 @initializer("informed", source="this project; scale invariance after van Laarhoven 2017, arXiv:1706.05350")
@@ -50,8 +52,9 @@ def informed_(
           |w|^2 = r G sqrt(2 T),
 
       and there it starts: each gradient turns each layer by 1 / sqrt(2 T) at first, at any rate, in any network; T of them in
-      independent directions by 0.7 radians. G is from one backward pass over ``batch_size`` images. Where there is no gradient
-      (a branch whose last gain is zero), the layer's norm is as far from He's as the others' are in the geometric mean. All
+      independent directions by 0.7 radians. G is from one backward pass over ``batch_size`` images. Where hardly a gradient
+      arrives (behind a gain of zero, a head of zeros, a small layer scale), so that this is below a hundredth of He's norm, the
+      layer's is as far from He's as the others' are in the geometric mean, or He's if there are none, and the report cautions. All
       this is exact where the normalization takes the length away. In front of a sum with a skip connection, as in
       pre-activation networks and transformers, it does not: there this is a small branch, which turns by less.
     * **Others** are orthogonal, scaled to an output variance of one on ``batch_size`` images (Mishkin & Matas 2016); so is the
@@ -112,35 +115,35 @@ def _of_gradients(schedule: object) -> tuple[float, int]:
 
 
 def _turn_(turning: Sequence[Weight], sizes: Sequence[float], rate: float, steps: int) -> None:
-    """Give each weight the norm sqrt(rate G sqrt(2 steps)), ``sizes`` being G; where that is zero, the others' factor."""
+    """Give each weight the norm sqrt(rate G sqrt(2 steps)), ``sizes`` being G; where that is next to nothing, the others'
+    factor."""
     lengths = [weight.get().double().norm().item() for weight in turning]
     wanted = [math.sqrt(rate * size * math.sqrt(2.0 * steps)) for size in sizes]
-    found = [new / old for new, old in zip(wanted, lengths, strict=True) if new > 0]
+    factors = [new / old for new, old in zip(wanted, lengths, strict=True)]
+    found = [factor for factor in factors if factor >= TINY]
     usual = statistics.geometric_mean(found) if found else 1.0
-    without = "He's noise, as small as others: no gradient" if found else "He's noise: no layer has a gradient"
-    for weight, new, old in zip(turning, wanted, lengths, strict=True):
-        factor = new / old if new > 0 else usual
+    without = "He's noise, as small as others: no gradient to go by" if found else "He's noise: no gradient to go by"
+    for weight, own in zip(turning, factors, strict=True):
+        factor = own if own >= TINY else usual
         value = weight.get() * factor
-        if new > 0 and not (value.isfinite().all() and value.any()):
+        if not value.isfinite().all():
             raise InputError(
                 f"{NAME}: {steps:,} steps at the rate {rate:g} in all ask for {factor:.3g} times He's norm in layer "
                 f"{weight.layer!r}, which is no number it can hold; give the schedule of the training that follows"
             )
-        why = "He's noise, its norm by its gradient" if new > 0 else without
+        why = "He's noise, its norm by its gradient" if own >= TINY else without
         weight.set_(value, why, f"{factor:.3g} times He's, for {steps:,} steps at the rate {rate:g} in all")
-    _caution(found, len(turning))
+    _caution(len(found), len(turning))
 
 
-def _caution(factors: Sequence[float], turning: int) -> None:
-    """Say where the rule had nothing to go by, or goes where what it is made of does not hold."""
-    if not factors:
-        caution(
-            f"none of the {turning} normalized layers has a gradient on the images, as behind a head of zeros: their norms "
-            "stay He's; give the head small random weights first"
-        )
-    if tiny := [factor for factor in factors if factor < TINY]:
-        caution(
-            f"{len(tiny)} of {turning} normalized layers start below {TINY:g} times He's norm (the least: {min(tiny):.1e}): "
-            "hardly a gradient reaches them now, as behind a small layer scale, or the training is short; they turn far when "
-            "one does, and a normalization's epsilon can be more than their output's variance"
-        )
+def _caution(found: int, turning: int) -> None:
+    """Say where the rule had nothing to go by."""
+    if found == turning:
+        return
+    why = (
+        "hardly a gradient reaches them now, as behind a head of zeros or a small layer scale, or the training is short"
+    )
+    kept = "have the others' part of it" if found else "keep He's"
+    caution(
+        f"{turning - found} of {turning} normalized layers would start below {TINY:g} times He's norm and {kept}: {why}"
+    )
