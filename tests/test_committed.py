@@ -21,7 +21,7 @@ class Clone(Repository):
             shutil.copyfile(ROOT / file, folder / file)
 
 
-@pytest.mark.parametrize("run", ["study", "decisive", "fidelity", "tiny", "precision", "arena"])
+@pytest.mark.parametrize("run", ["study", "decisive", "fidelity", "tiny", "precision", "arena", "fresh"])
 def test_committed_results_are_current_after_touch(tmp_path, run):
     clone = Clone(tmp_path, run)
     config = ("--configfile", f"config/{run}.yaml")
