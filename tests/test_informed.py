@@ -74,6 +74,17 @@ def test_a_first_convolution_is_that_of_whitened():
     assert torch.equal(one[10].weight, normalized_network()[10].weight)  # the head is left
 
 
+def test_the_control_with_hes_noise_first_has_the_same_length_there_and_the_same_rule_behind_it():
+    one, other = normalized_network(), normalized_network()
+    informed(one)
+    report = informed(other, first="he", schedule=(0.01, 1000, 0), batch_size=64)
+    assert report["0.weight"].why.startswith("He's noise")
+    assert other[0].weight.norm().item() == pytest.approx(one[0].weight.norm().item(), rel=1e-4)
+    assert torch.equal(one[0].weight[:8], -one[0].weight[8:])  # eigenvectors have both signs, noise has not
+    assert not torch.equal(other[0].weight[:8], -other[0].weight[8:])
+    assert angles_of_one_step(other, 0.01)["3.weight"] == pytest.approx(1 / math.sqrt(2000), rel=0.01)
+
+
 def test_without_normalization_every_layer_has_unit_variance_and_orthogonal_directions():
     model = plain_network()
     informed(model, batch_size=64)
