@@ -10,6 +10,7 @@ from informed_init import architectures
 from informed_init.errors import InputError
 from informed_init.initializers import initialize_
 from informed_init.initializers.patches import first_patches, spectrum
+from informed_init.initializers.registry import InitializationWarning
 from informed_init.seeds import generator
 from torch import nn
 
@@ -54,7 +55,8 @@ def test_planted_eigenvectors_are_recovered_with_both_signs_and_the_largest_firs
     variances = torch.tensor([0.5**i for i in range(12)])
     inputs = torch.randn(20_000, 12, generator=generator("z")) * variances.sqrt() @ basis + 5
     model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
-    report = initialized(model, (inputs, torch.zeros(20_000, dtype=torch.long)))
+    with pytest.warns(InitializationWarning, match="the first layer is linear.*use informed, or first='he'"):
+        report = initialized(model, (inputs, torch.zeros(20_000, dtype=torch.long)))
     weight = model[0].weight.detach()
     assert torch.equal(weight[:4], -weight[4:])
     lengths = weight.norm(dim=1)

@@ -13,7 +13,7 @@ from .layers import CONVOLUTIONS, TRANSPOSED, Weight, head_of, weights
 from .partial_dirac import identity_rows_
 from .patches import Spectrum, first_patches, spectrum
 from .registry import initializer
-from .report import was_left
+from .report import caution, was_left
 
 Others = Literal["noise", "dirac"]
 First = Literal["eigenvectors", "permuted", "noise", "orthogonal", "he"]
@@ -48,7 +48,7 @@ def whitened_(
     directions are random rotations of the whitened ones, whose responses are uncorrelated, too. Where no normalization
     follows, the first layer's responses get the mean square that He's noise would have on the patches instead: whitening
     takes away most of what images are. Each group of a grouped convolution has its own covariance; a linear first layer
-    gets that of its whole inputs.
+    gets that of its whole inputs, which did harm where it was tried (the report cautions).
 
     All others but the head are N(0, (``norm`` He)^2) where a normalization follows them on every path: there the norm of a
     weight is no scale but a learning rate, and a weight turns by rate |g| / |w| a step, as 1 / |w|^2. Elsewhere, and in
@@ -89,6 +89,11 @@ def whiten_(
     norms = normalizers(model, [found.module, *(weight.module for weight in rest)])
     norms = {module: None if of_attention(model, module) else follows for module, follows in norms.items()}
     first_(found, seen, first, epsilon, norms[found.module], generator, name)
+    if first != "he" and isinstance(found.module, nn.Linear):
+        # measured twice: results/arena and results/fresh
+        caution(
+            "the first layer is linear, and whitening its inputs cost points on two perceptrons; use informed, or first='he'"
+        )
     for weight in rest:
         other_(weight, others, norm, norms[weight.module], generator)
     for parameter in head.module.parameters():
