@@ -414,7 +414,7 @@ def test_the_examples_of_the_page_run_in_their_order(tmp_path, monkeypatch):
     with torch.random.fork_rng():
         for example in examples:
             exec(compile(example, "docs/use.md", "exec"), names)
-    assert len(examples) == 4 and [row.name for row in names["report"].set] == ["fc.weight"]
+    assert len(examples) == 5 and [row.name for row in names["report"].set] == ["fc.weight"]
     assert Bank.load("mine.safetensors").facts["k"] == 3
 
 
