@@ -51,7 +51,7 @@ def informed_(
 
           |w|^2 = r G sqrt(2 T),
 
-      and there it starts: each gradient turns each layer by 1 / sqrt(2 T) at first, at any rate, in any network; T of them in
+      and there it starts: each gradient turns each layer by 1 / sqrt(2 T) at first, at any rate; T of them in
       independent directions by 0.7 radians. G is from one backward pass over ``batch_size`` images. Where hardly a gradient
       arrives (behind a gain of zero, a head of zeros, a small layer scale), so that this is below a hundredth of He's norm, the
       layer's is as far from He's as the others' are in the geometric mean, or He's if there are none, and the report cautions. All
